@@ -1,0 +1,74 @@
+# Everything sets itself up in .venv from python3 (3.11 or newer), make, git and OpenSSH's client.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STAMPS := $(VENV)/.stamps
+# The tests need more processes than cores: most of their time is waiting for kernels.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 300
+
+.PHONY: help demo test check format bench resign soak lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    verify and run an approved example here, and show its record"
+	@echo "make test    formatting, lint, types, import contracts, all tests"
+	@echo "make check   the same without the tests"
+	@echo "make format  write the formatting"
+	@echo "make bench   measure the budgets beside their peers"
+	@echo "make resign  sign the examples anew with a fresh throw-away key"
+	@echo "make soak    the long versions of the random tests"
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "runbook needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "this Python cannot make a venv (Debian: install python3-venv)"; exit 2; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/venv requirements/run.txt requirements/build.txt pyproject.toml
+	@echo "setting up .venv"
+	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/run requirements/dev.txt
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/dev requirements/bench.txt
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+demo: $(STAMPS)/run
+	@$(BIN)/python -m runbooks.demo
+
+check: $(STAMPS)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(PYTEST)
+
+format: $(STAMPS)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/bench
+	$(BIN)/python -m benchmarks
+
+resign: $(STAMPS)/run
+	$(BIN)/python -m runbooks.resign
+
+soak: $(STAMPS)/dev
+	RUNBOOK_SOAK=1 $(PYTEST) --timeout 7200 -m "soak or not soak"
+
+lock:
+	cd requirements && for name in build run dev bench; do \
+	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+	    $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

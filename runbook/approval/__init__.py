@@ -1,0 +1,1 @@
+"""Who may run it. Pure: statement, sshsig, signers, policy, decision. Edges: signing (ssh-keygen), trust."""

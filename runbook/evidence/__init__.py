@@ -1,0 +1,1 @@
+"""What happened: journal, seal, record and audit. The journal is the source, all else is derived from it."""

@@ -1,0 +1,77 @@
+"""The plan as it is written down: `plan.json`, the first page of the evidence (DESIGN §7.1).
+
+Pure data: what will run, where, with which values, on whose approvals. Made by `execution/plan`, read by
+whoever shows or checks an execution. Reading one gives no permission: that is decided again from the bytes.
+"""
+
+from typing import Literal
+
+import msgspec
+
+PLAN_SCHEMA = 1
+
+
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step as it will run. `source` is the sha256 (hex) of its exact source; prose is in the list too."""
+
+    index: int  # position among the cells that run, the injected one included
+    name: str
+    kind: Literal["prose", "code", "manual"]
+    title: str
+    tags: tuple[str, ...]
+    timeout_seconds: int | None
+    retries: int
+    when: str | None
+    undoes: str | None
+    checks: str | None
+    source: str
+    line: int | None  # None for the injected step
+    will: Literal["run", "skip", "ask", "show"]
+    why: str  # why it is skipped or asked, else empty
+
+
+class PlannedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One parameter. `literal` is the Python literal that is injected; None for a secret."""
+
+    name: str
+    type_text: str
+    literal: str | None
+    origin: str  # "default", "command line", "file params.yaml", "environment", "prompt"
+
+
+class CountedApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    principal: str
+    approval: str  # sha256: of its statement
+    fingerprint: str  # SHA256:… of the key, as ssh-keygen prints it
+    issued: str
+    expires: str
+
+
+class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    schema: int
+    id: str  # the execution folder's name
+    runbook: str  # path below the workspace
+    title: str
+    text: str  # sha256:
+    steps_digest: str  # sha256:
+    environment: str
+    kind: Literal["interactive", "unattended"]
+    dry_run: bool
+    selection: tuple[str, ...]  # as said: "--only health"; empty: everything
+    approved: bool  # False: no approval was needed, and the run is titled NOT APPROVED
+    expired_reason: str | None  # the typed reason of a run under expired = "reason"
+    trust: str  # "worktree (UNPINNED)", "ref:origin/main at <commit>", "dir:/etc/runbook", "none"
+    counted: tuple[CountedApproval, ...]
+    values: tuple[PlannedValue, ...]
+    values_digest: str  # sha256: of the exact values
+    steps: tuple[PlannedStep, ...]
+    workspace: str | None  # the workspace's urn
+    commit: str | None
+    clean: bool | None
+    operator: str  # the login, a claim
+    host: str
+    interpreter: str
+    variables: tuple[str, ...]  # names of the environment variables that pass
+    versions: dict[str, str]
+    created: str
+    expires: str

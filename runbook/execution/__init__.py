@@ -1,0 +1,1 @@
+"""Running: plan, supervisor, kernel, control socket. The kernel runs only what a `Permission` allowed."""

@@ -1,0 +1,1 @@
+"""Entry points for git and pre-commit: `main(argv) -> int`."""

@@ -1,0 +1,1 @@
+"""What the author of a step imports. Standard library only, so that it works the same in any Python."""

@@ -1,0 +1,1 @@
+"""Keeping `.py` and `.ipynb` in step, both ways, without losing an edit."""

@@ -1,0 +1,237 @@
+"""Files: the only writer, and the only reader that does not follow links.
+
+Every write is whole or not at all: a temporary file in the same folder, synced, then put in place by
+rename (`replace`) or by hard link, which fails when the name is taken (`create`). Never truncates an
+existing file, never checks first and writes later. Needs a file system with hard links (POSIX).
+
+Errors of the operating system leave here as StorageError, ExistsError or NotFoundError, naming the path.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+from runbook.errors import ExistsError, FormatError, LockBusy, NotFoundError, StorageError
+
+TEMPORARY = ".{name}.runbook-{pid}-{random}.tmp"
+"""The shape of our temporary names; watchers ignore them, check-ups remove them."""
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: make room and try again",
+    errno.EDQUOT: "the quota is used up: make room and try again",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EACCES: "this user may not do that here: look at owner and mode",
+    errno.EPERM: "this user may not do that here: look at owner and mode",
+    errno.EIO: "the disk reports an error: look at the system's log",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system says about `path` into our errors."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError("no such file or folder", subject=str(path)) from error
+    except FileExistsError as error:
+        raise ExistsError("is there already and is never overwritten", subject=str(path)) from error
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(words, subject=str(path), hint=_HINTS.get(error.errno or 0)) from error
+
+
+def read(path: Path, *, limit_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `limit_bytes`; links are followed (our own files only)."""
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return _drain(descriptor, str(path), limit_bytes)
+
+
+def read_inside(root: Path, relative: str, *, limit_bytes: int) -> bytes:
+    """The bytes of a regular file below `root`, opened part by part without following a single link.
+
+    Raises FormatError for a path that leaves the root, for a link and for what is not a regular file.
+    """
+    parts = PurePosixPath(relative).parts
+    if not parts or relative.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise FormatError("not a plain path below the workspace", subject=relative)
+    with storage_errors(relative):
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in parts[:-1]:
+                inner = _open_unfollowed(part, os.O_RDONLY | os.O_DIRECTORY, folder, relative)
+                os.close(folder)
+                folder = inner
+            # O_NONBLOCK: opening a FIFO must not wait for its writer.
+            descriptor = _open_unfollowed(parts[-1], os.O_RDONLY | os.O_NONBLOCK, folder, relative)
+        finally:
+            os.close(folder)
+        return _drain(descriptor, relative, limit_bytes)
+
+
+def _open_unfollowed(part: str, flags: int, folder: int, shown: str) -> int:
+    try:
+        return os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO):
+            raise FormatError(
+                f"{part!r} is a link or not what its place in the path needs",
+                subject=shown,
+                hint="runbooks are regular files, reached through real folders",
+            ) from error
+        raise
+
+
+def _drain(descriptor: int, shown: str, limit_bytes: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FormatError("not a regular file", subject=shown)
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise FormatError(f"larger than {limit_bytes} bytes", subject=shown)
+    return data
+
+
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make `path` and what is missing above it; silent when it is there."""
+    with storage_errors(path):
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+def make_new_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make exactly this folder. Raises ExistsError when the name is taken: one maker wins."""
+    with storage_errors(path):
+        path.mkdir(mode=mode)
+        _sync_folder(path.parent)
+
+
+def create(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a new file, whole and durable. Raises ExistsError when the name is taken, never overwrites."""
+    with storage_errors(path), _temporary(path, data, mode) as temporary:
+        os.link(temporary, path)
+        _sync_folder(path.parent)
+
+
+def replace(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Put `data` at `path`, whole and durable, in place of what is there; its mode is kept unless given."""
+    with storage_errors(path):
+        kept = mode
+        if kept is None:
+            with contextlib.suppress(FileNotFoundError):
+                kept = stat.S_IMODE(path.stat().st_mode)
+        with _temporary(path, data, 0o666 if kept is None else kept, exact=kept is not None) as temporary:
+            os.rename(temporary, path)  # noqa: PTH104 - names, as link() above
+            _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Take a file away; silent when it is gone already."""
+    with storage_errors(path), contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, data: bytes, mode: int, *, exact: bool = False) -> Iterator[Path]:
+    name = TEMPORARY.format(name=path.name[:100], pid=os.getpid(), random=secrets.token_hex(4))
+    temporary = path.parent / name
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            if exact:  # the umask does not apply to a mode that was there before
+                os.fchmod(descriptor, mode)
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte; a short write (a disk filling up) is gone on with until it fails aloud."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Appender:
+    """One file that only grows, through one descriptor. Each `append` is in the file when it returns;
+    `sync` makes it survive a power cut. Never rewrites a byte. The file must not exist (`create`) or is
+    gone on with (`resume`)."""
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self.path = path
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        with storage_errors(path):
+            self._descriptor = os.open(path, flags if resume else flags | os.O_CREAT | os.O_EXCL, 0o666)
+
+    def append(self, data: bytes) -> None:
+        with storage_errors(self.path):
+            write_all(self._descriptor, data)
+
+    def sync(self) -> None:
+        with storage_errors(self.path):
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> "Appender":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
+    """Hold an exclusive lock on `path`, a file for locking only: it is never replaced and never removed.
+
+    The lock goes with the process, however that ends. Yields the descriptor, so that the owner can write
+    who it is into the file. Raises LockBusy when `wait` is False and another process holds it.
+    """
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise LockBusy("another process holds this lock", subject=str(path)) from error
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock on `path` now; False when the file is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

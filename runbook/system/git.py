@@ -1,0 +1,86 @@
+"""git, as a source of facts: never changes a repository, never runs a program that its configuration names.
+
+Called from inside hooks too, where git sets GIT_DIR and GIT_INDEX_FILE for its own purposes: a call about
+another repository must not inherit them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from runbook.errors import CommandFailed, ToolMissing
+from runbook.system import processes
+
+# GIT_INDEX_FILE is kept on request only: a hook of `git commit -a` must read the index being committed.
+_KEPT = frozenset(
+    {
+        "GIT_EXEC_PATH",
+        "GIT_SSL_CAINFO",
+        "GIT_SSL_NO_VERIFY",
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+    }
+)
+
+
+def clean_environment(env: Mapping[str, str], *, keep_index: bool = False) -> dict[str, str]:
+    """`env` without the GIT_* words that would point git elsewhere or make it call something."""
+    kept = _KEPT | {"GIT_INDEX_FILE", "GIT_DIR", "GIT_WORK_TREE"} if keep_index else _KEPT
+    cleaned = {key: value for key, value in env.items() if not key.startswith("GIT_") or key in kept}
+    cleaned["GIT_OPTIONAL_LOCKS"] = "0"
+    cleaned["GIT_TERMINAL_PROMPT"] = "0"
+    return cleaned
+
+
+def ask(root: Path, *words: str, env: Mapping[str, str], timeout_seconds: float = 30) -> bytes:
+    """The output of one reading git command in `root`. Raises CommandFailed, ToolMissing.
+
+    fsmonitor is switched off: it is a program that a repository's own configuration names.
+    """
+    argv = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
+    return processes.require(argv, cwd=root, env=clean_environment(env), timeout_seconds=timeout_seconds)
+
+
+def repository_root(folder: Path, *, env: Mapping[str, str]) -> Path | None:
+    """The top of the work tree around `folder`, or None outside one or without git."""
+    return _path(folder, env, "rev-parse", "--show-toplevel")
+
+
+def common_folder(folder: Path, *, env: Mapping[str, str]) -> Path | None:
+    """git's own folder, the one that all work trees of the repository share; None outside one."""
+    return _path(folder, env, "rev-parse", "--path-format=absolute", "--git-common-dir")
+
+
+def head_commit(folder: Path, *, env: Mapping[str, str]) -> str | None:
+    """The commit that is checked out, as hex digits; None where there is none."""
+    try:
+        return ask(folder, "rev-parse", "--verify", "HEAD", env=env).decode("ascii").strip() or None
+    except (CommandFailed, ToolMissing):
+        return None
+
+
+def is_clean(folder: Path, path: str, *, env: Mapping[str, str]) -> bool | None:
+    """Whether the file at `path` is tracked and equals HEAD; None outside a repository or without git."""
+    try:
+        ask(folder, "ls-files", "--error-unmatch", "--", path, env=env)
+        return not ask(folder, "status", "--porcelain", "--", path, env=env).strip()
+    except CommandFailed as error:
+        return None if error.returncode == 128 else False
+    except ToolMissing:
+        return None
+
+
+def setting(folder: Path, key: str, *, env: Mapping[str, str]) -> str | None:
+    """One value of git's configuration (`user.signingkey`); None when it is not set."""
+    try:
+        return ask(folder, "config", "--get", key, env=env).decode("utf-8", "replace").strip() or None
+    except (CommandFailed, ToolMissing):
+        return None
+
+
+def _path(folder: Path, env: Mapping[str, str], *words: str) -> Path | None:
+    try:
+        said = ask(folder, *words, env=env).decode("utf-8", "surrogateescape").rstrip("\n")
+    except (CommandFailed, ToolMissing):
+        return None
+    return Path(said) if said else None

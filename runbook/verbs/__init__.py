@@ -1,0 +1,1 @@
+"""One module per verb: public functions from a workspace and values to values. Never prints."""
