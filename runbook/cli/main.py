@@ -1,0 +1,131 @@
+"""The program: the only place that turns errors into exit codes, and the only one that catches everything.
+
+| exit | means |
+|---|---|
+| 0 | done |
+| 1 | findings, or a verdict that is not valid |
+| 2 | wrong usage or input |
+| 3 | refused |
+| 4 | a step failed, or its outcome is unknown |
+| 5 | evidence or store damaged |
+| 6 | something outside did not answer |
+| 7 | declined or stopped by a person |
+| 70 | a bug; a report file is named |
+| 130 | interrupted |
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from runbook.cli.verbs_table import Verbs
+from runbook.errors import (
+    DamagedError,
+    DeclinedError,
+    InputError,
+    RefusedError,
+    RunbookError,
+    UnavailableError,
+)
+
+EXIT_CODES: dict[type[RunbookError], int] = {
+    InputError: 2,
+    RefusedError: 3,
+    DamagedError: 5,
+    UnavailableError: 6,
+    DeclinedError: 7,
+}
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    cls=Verbs,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from runbook import __version__
+
+        typer.echo(f"runbook {__version__}")
+        raise typer.Exit
+
+
+def _enter(folder: str | None) -> None:
+    if folder is not None:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise InputError(error.strerror or "cannot go there", subject=folder) from error
+
+
+@app.callback(invoke_without_command=False)
+def root(
+    folder: Annotated[
+        str | None, typer.Option("-C", metavar="DIR", help="Work as if started in DIR.", callback=_enter)
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Operational procedures as plain text: reviewed, signed, executed, proven."""
+
+
+def exit_code(error: RunbookError) -> int:
+    """By class order, so that a new leaf is never missed."""
+    for kind in type(error).__mro__:
+        if kind in EXIT_CODES:
+            return EXIT_CODES[kind]
+    return EXIT_BUG
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the program with these words and return its exit code. Prints; never raises."""
+    _speak_utf8()
+    try:
+        app(args=list(argv), prog_name="runbook")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    except RunbookError as error:
+        from runbook.cli import show
+
+        show.error(error, json="--json" in argv)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`). Nothing to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the one place that catches a bug
+        from runbook.cli import bugs
+
+        bugs.report(error, argv)
+        return EXIT_BUG
+    return 0
+
+
+def _speak_utf8() -> None:
+    """Messages hold names from files; a terminal that cannot show them must not stop the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

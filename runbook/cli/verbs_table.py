@@ -1,0 +1,72 @@
+"""The table of verbs: which module has each one, and its one line of help. Loaded for `--help` alone.
+
+A verb's module is imported when it is called and not before: `--help` and `status` stay as light as the
+program without the other thirty.
+"""
+
+import difflib
+import importlib
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+FIRST = "Every day"
+
+
+class Verb(NamedTuple):
+    module: str
+    group: str
+    help: str
+
+
+VERBS: dict[str, Verb] = {
+    "init": Verb("write", FIRST, "Make a workspace: settings, policy, signers, an example."),
+    "create": Verb("write", FIRST, "Write a new runbook from a template."),
+    "edit": Verb("write", FIRST, "Open a runbook in $EDITOR."),
+    "review": Verb("approve", FIRST, "See what will run, and sign it."),
+    "run": Verb("execute", FIRST, "Run a runbook, step by step or unattended."),
+    "verify": Verb("approve", FIRST, "Ask for the verdict on runbooks or executions."),
+    "history": Verb("evidence", FIRST, "List past executions."),
+    "list": Verb("read", "Runbooks", "List the runbooks, with approvals and last run."),
+    "show": Verb("read", "Runbooks", "Show a runbook, or an execution."),
+    "find": Verb("read", "Runbooks", "Find runbooks by words in them."),
+    "lint": Verb("read", "Runbooks", "Report findings; exit 1 when there are any."),
+    "fmt": Verb("write", "Runbooks", "Write the normal form."),
+    "convert": Verb("write", "Runbooks", "Convert between .py, .ipynb and .md."),
+    "statement": Verb("approve", "Approvals", "Print the bytes that an approval signs."),
+    "withdraw": Verb("approve", "Approvals", "Take an approval back."),
+    "plan": Verb("execute", "Executions", "Write down what would run, and run nothing."),
+    "status": Verb("watching", "Executions", "List the runs that live now."),
+    "audit": Verb("evidence", "Executions", "Write or print the audit of an execution."),
+    "doctor": Verb("about", "Program", "Say what is installed and what is wrong."),
+    "config": Verb("about", "Program", "Show each setting and where it came from."),
+    "demo": Verb("about", "Program", "Go the whole way in a throw-away workspace."),
+    "version": Verb("about", "Program", "Print the version."),
+}
+
+
+class Verbs(TyperGroup):
+    """The root command: finds a verb's module by the table."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        module = importlib.import_module(f"runbook.cli.{verb.module}")
+        return typer.main.get_group(module.app).commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, 1, 0.5)
+            words = f"did you mean '{close[0]}'?" if close else "`runbook --help` lists the verbs."
+            ctx.fail(f"there is no verb '{args[0]}'; {words}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for group in dict.fromkeys(verb.group for verb in VERBS.values()):
+            with formatter.section(group):
+                formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.group == group])

@@ -1,0 +1,115 @@
+"""Names: from what a person types to one runbook or one execution. A path, a slug, or a unique part.
+
+Never guesses between two: it says which ones there are. Never follows links out of the workspace.
+"""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from runbook.errors import FormatError, NotFoundError
+from runbook.system import files
+from runbook.text.lines import LIMIT_BYTES
+from runbook.text.reader import read
+from runbook.text.runbook import Reading
+from runbook.workspace import Workspace
+
+_SKIPPED = frozenset({"__pycache__", "node_modules"})
+_SHOWN = 8
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """One runbook as it lies on disk: everything afterwards works on these bytes, read once."""
+
+    path: str  # below the workspace
+    data: bytes
+    reading: Reading
+
+    @property
+    def title(self) -> str:
+        return self.reading.runbook.title if self.reading.runbook else slug(self.path)
+
+
+def slug(path: str) -> str:
+    """`runbooks/web/restart.py` → `web/restart`; what people type."""
+    name = path.removesuffix(".py")
+    return name.partition("/")[2] or name
+
+
+def runbooks(workspace: Workspace) -> tuple[str, ...]:
+    """The paths of all runbooks of the workspace, sorted: every `.py` below its runbook folders."""
+    folders = workspace.settings.runbooks if not workspace.loose else (".",)
+    found: set[str] = set()
+    for folder in folders:
+        start = workspace.root / folder
+        for here, inner, names in os.walk(start):
+            inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in _SKIPPED)
+            if workspace.loose:
+                inner.clear()  # a loose folder is the folder itself, not what happens to lie below it
+            for name in names:
+                path = Path(here) / name
+                if name.endswith(".py") and not name.startswith(".") and not path.is_symlink():
+                    found.add(path.relative_to(workspace.root).as_posix())
+    return tuple(sorted(found))
+
+
+def open_runbook(workspace: Workspace, name: str, *, cwd: Path) -> Opened:
+    """Read the runbook that `name` means. Raises NotFoundError (with the closest), FormatError."""
+    path = find_runbook(workspace, name, cwd=cwd)
+    data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES)
+    return Opened(path=path, data=data, reading=read(data))
+
+
+def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:
+    """The path below the workspace of the runbook that `name` means.
+
+    A path (from `cwd`, then from the workspace) wins; then a whole slug or file name; then a unique part.
+    """
+    by_path = _by_path(workspace, name, cwd)
+    if by_path is not None:
+        return by_path
+    known = runbooks(workspace)
+    wanted = name.removesuffix(".py").replace("-", "_").lower()
+    keys = {path: slug(path).replace("-", "_").lower() for path in known}
+    for matches in (
+        [path for path, key in keys.items() if key == wanted],
+        [path for path, key in keys.items() if key.rpartition("/")[2] == wanted],
+        [path for path, key in keys.items() if wanted and wanted in key],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise NotFoundError(
+                f"{name!r} could be {_listed(matches)}", subject=name, hint="say more of the name, or its path"
+            )
+    raise NotFoundError("no runbook of this name", subject=name, hint=_closest(name, known))
+
+
+def _by_path(workspace: Workspace, name: str, cwd: Path) -> str | None:
+    for start in (cwd, workspace.root):
+        candidate = Path(os.path.normpath(start / name))
+        if candidate.is_file() and (name.endswith(".py") or "/" in name):
+            try:
+                return candidate.relative_to(workspace.root).as_posix()
+            except ValueError:
+                raise FormatError(
+                    f"lies outside the workspace {workspace.root}",
+                    subject=name,
+                    hint="run the command from that folder, or move the runbook into the workspace",
+                ) from None
+    return None
+
+
+def _closest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, [slug(path) for path in known], 3, 0.5)
+    if close:
+        return f"did you mean {_listed(close)}?"
+    return f"there are: {_listed([slug(path) for path in known])}" if known else "`runbook create TITLE` makes one"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
