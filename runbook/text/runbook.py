@@ -90,8 +90,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One declared parameter (DESIGN §4.4).
 
-    `type_text` is the annotation as written (or derived from a plain default: `str`, `int`, …) and is what
-    `text/values` converts by. `default_source` is the literal as written; None means required.
+    `type_text` is the annotation in its normal spelling (or told from a plain default: `str`, `int`, …) and is
+    what `text/values` converts by; empty when nothing tells the type, and then no value can be given.
+    `default_source` is the default as written; None means required. `derived`: the default is computed by the
+    text, so nobody knows its value before the step has run.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     help: str
     line: int
     secret: bool
+    derived: bool = False
 
 
 class Runbook(msgspec.Struct, frozen=True, kw_only=True):
