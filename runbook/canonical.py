@@ -14,7 +14,14 @@ Json = None | bool | int | str | list["Json"] | tuple["Json", ...] | Mapping[str
 def canonical_json(value: object) -> bytes:
     """One line of canonical JSON, without the line end. Raises TypeError for what has no spelling."""
     _require_plain(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_as_dict)
+    return spelled.encode("ascii")
+
+
+def _as_dict(value: object) -> object:
+    if isinstance(value, Mapping):  # json knows no mapping but dict
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no canonical spelling")
 
 
 def _require_plain(value: object) -> None:

@@ -4,11 +4,15 @@ Never coerces ("1" is not 1) and never drops a key. Only TOML and JSON come in h
 its own strict loader in `text/header`.
 """
 
+import copy
 import difflib
+import functools
 import json
 import re
 import tomllib
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -17,7 +21,12 @@ from runbook.errors import ConfigError, FormatError, InputError
 T = TypeVar("T")
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_PART = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
+_NAME = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_NAMES = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
+_TABLE = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_NAMES})[ \t]*\]")
+_SETTING = re.compile(rf"[ \t]*({_NAMES})[ \t]*=")
 
 
 def decode_toml(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 1 << 20) -> T:
@@ -26,13 +35,16 @@ def decode_toml(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 1 <
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigError(f"not TOML: {error}", subject=name, line=int(line[1]) if line else None) from error
-    return _convert(plain, kind, text, name, ConfigError)
+        found = re.search(r"at line (\d+)", str(error))
+        line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
+        raise ConfigError(f"not TOML: {error}", subject=name, line=line) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"not TOML: {error}", subject=name) from error
+    return _convert(plain, kind, tuple(_toml_places(text)), name, ConfigError)
 
 
 def decode_json(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 64 << 20) -> T:
-    """Read JSON into `kind`; duplicate keys and NaN are refused. Raises FormatError naming file and line."""
+    """Read JSON into `kind`; duplicate keys and NaN are refused. Raises FormatError naming file and key."""
     text = _text(data, name, limit_bytes, FormatError)
     try:
         plain = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
@@ -40,15 +52,14 @@ def decode_json(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 64 
         raise FormatError(f"not JSON: {error.msg}", subject=name, line=error.lineno) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON: {error}", subject=name) from error
-    return _convert(plain, kind, text, name, FormatError)
+    return _convert(plain, kind, (), name, FormatError)
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} twice")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} twice")
     return found
 
 
@@ -65,49 +76,126 @@ def _text(data: bytes, name: str, limit_bytes: int, error: type[InputError]) -> 
         raise error(f"not UTF-8 (byte {problem.start})", subject=name) from problem
 
 
-def _convert(plain: object, kind: type[T], text: str, name: str, error: type[InputError]) -> T:
+Place = tuple[int, tuple[str, ...]]
+"""A line of a TOML text, and the key that is written on it."""
+
+
+def _convert(
+    plain: object, kind: type[T], places: tuple[Place, ...], name: str, error: type[InputError]
+) -> T:
+    _require_strict(cast(Hashable, kind))
     try:
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as problem:
         message = str(problem)
-        place = _PATH.search(message)
-        path = place["path"] if place else ""
+        written = _PATH.search(message)
+        parts = _parts(plain, kind, message, written["path"]) if written else ()
         unknown = _UNKNOWN.search(message)
         if unknown is None:
-            shown = message[: place.start()] if place else message
-            where = f" (at {path.lstrip('.')})" if path else ""
-            raise error(f"{shown}{where}", subject=name, line=_line(text, path)) from problem
+            shown = message[: written.start()] if written else message
+            where = f" (at {_spelled(parts)})" if parts else ""
+            raise error(f"{shown}{where}", subject=name, line=_line(places, parts)) from problem
         field = unknown["field"]
-        known = sorted(_fields(kind))
-        close = difflib.get_close_matches(field, known, 1)
+        close = difflib.get_close_matches(field, sorted(_fields(kind)), 1)
         hint = f"did you mean {close[0]}?" if close else None
-        where = f" in {path.lstrip('.')}" if path else ""
-        raise error(
-            f"unknown key {field!r}{where}", subject=name, line=_line(text, f"{path}.{field}"), hint=hint
-        ) from problem
+        where = f" in {_spelled(parts)}" if parts else ""
+        line = _line(places, (*parts, field))
+        raise error(f"unknown key {field!r}{where}", subject=name, line=line, hint=hint) from problem
 
 
-def _fields(kind: object, seen: frozenset[object] = frozenset()) -> set[str]:
-    """Every key that `kind` or a value inside it knows: what a typing mistake is compared with."""
-    if kind in seen:
-        return set()
-    seen = seen | {kind}
-    names: set[str] = set()
+def _parts(plain: object, kind: object, message: str, path: str) -> tuple[str, ...]:
+    """The keys and positions of msgspec's `path`; where it says `[...]` for any key of a mapping, which."""
+    parts: list[str] = []
+    for key, position in _PART.findall(path):
+        part = key or position
+        if part == "...":
+            part = next(
+                (name for name in _names(plain, parts) if _says(plain, parts, name, kind, message)), part
+            )
+        parts.append(part)
+    return tuple(parts)
+
+
+def _names(plain: object, parts: list[str]) -> tuple[str, ...]:
+    node = _node(plain, parts)
+    return tuple(node) if isinstance(node, dict) else ()
+
+
+def _node(plain: object, parts: list[str]) -> object:
+    for part in parts:
+        if isinstance(plain, dict):
+            plain = plain.get(part)
+        elif isinstance(plain, list) and part.isdigit() and int(part) < len(plain):
+            plain = plain[int(part)]
+    return plain
+
+
+def _says(plain: object, parts: list[str], name: str, kind: object, message: str) -> bool:
+    """Whether the same is wrong when `name` is the only key of the mapping at `parts`."""
+    alone = copy.deepcopy(plain)
+    node = _node(alone, parts)
+    assert isinstance(node, dict)
+    for other in [key for key in node if key != name]:
+        del node[other]
+    try:
+        msgspec.convert(alone, kind, strict=True)
+    except msgspec.ValidationError as problem:
+        return str(problem) == message
+    return False
+
+
+def _spelled(parts: tuple[str, ...]) -> str:
+    return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in parts).lstrip(".")
+
+
+@functools.cache
+def _require_strict(kind: Hashable) -> None:
+    """A value that would drop unknown keys in silence is a mistake of ours, found at its first use."""
+    for struct in _structs(kind):
+        if not struct.__struct_config__.forbid_unknown_fields:
+            raise TypeError(f"{struct.__name__} must forbid unknown fields to be decoded")
+
+
+def _structs(kind: object, seen: frozenset[object] = frozenset()) -> Iterator[type[msgspec.Struct]]:
+    """`kind` and every Struct inside it."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        for field in msgspec.structs.fields(kind):
-            names.add(field.encode_name)
-            names |= _fields(field.type, seen)
+        if kind not in seen:
+            yield kind
+            for field in msgspec.structs.fields(kind):
+                yield from _structs(field.type, seen | {kind})
     else:
         for inner in getattr(kind, "__args__", ()):
-            names |= _fields(inner, seen)
-    return names
+            yield from _structs(inner, seen)
 
 
-def _line(text: str, path: str) -> int | None:
-    """The first line on which the last named key of `path` is written; None when it cannot be told."""
-    words = [word for word in re.split(r"[.\[\]]+", path) if word and word != "..." and not word.isdigit()]
-    if not words:
-        return None
-    last = re.escape(words[-1])
-    written = re.search(rf'^[ \t]*(?:\[+\s*(?:[^\]\n]*\.)?)?"?{last}"?\s*(?:=|:|\]|\.)', text, re.MULTILINE)
-    return text.count("\n", 0, written.start()) + 1 if written else None
+def _fields(kind: object) -> set[str]:
+    """Every key that `kind` or a value inside it knows: what a typing mistake is compared with."""
+    return {field.encode_name for struct in _structs(kind) for field in msgspec.structs.fields(struct)}
+
+
+def _toml_places(text: str) -> Iterator[Place]:
+    """The line of each table and setting; positions in arrays of tables are counted from 0."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := _TABLE.match(line):
+            names = tuple(name.strip("\"'") for name in re.findall(_NAME, header[2]))
+            counts[names] += header[1] == "[["
+            path: list[str] = []
+            for depth, name in enumerate(names, 1):
+                path.append(name)
+                if count := counts[names[:depth]]:
+                    path.append(str(count - 1))
+            table = tuple(path)
+            yield number, table
+        elif setting := _SETTING.match(line):
+            yield number, table + tuple(name.strip("\"'") for name in re.findall(_NAME, setting[1]))
+
+
+def _line(places: tuple[Place, ...], parts: tuple[str, ...]) -> int | None:
+    """The line of the key at `parts`, or of the nearest one around it; None when it cannot be told."""
+    for length in range(len(parts), 0, -1):
+        lines = [number for number, path in places if path == parts[:length]]
+        if lines:
+            return lines[0] if len(lines) == 1 else None
+    return None

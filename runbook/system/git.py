@@ -22,6 +22,15 @@ _KEPT = frozenset(
     }
 )
 
+# Each of these would be a program that a repository's own configuration names: a watcher of files, hooks,
+# the verifier of signed commits, and the transport that fetches what a partial clone lacks.
+_NO_PROGRAMS = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "log.showSignature=false",
+    "protocol.allow=never",
+)
+
 
 def clean_environment(env: Mapping[str, str], *, keep_index: bool = False) -> dict[str, str]:
     """`env` without the GIT_* words that would point git elsewhere or make it call something."""
@@ -29,15 +38,17 @@ def clean_environment(env: Mapping[str, str], *, keep_index: bool = False) -> di
     cleaned = {key: value for key, value in env.items() if not key.startswith("GIT_") or key in kept}
     cleaned["GIT_OPTIONAL_LOCKS"] = "0"
     cleaned["GIT_TERMINAL_PROMPT"] = "0"
+    cleaned["GIT_NO_LAZY_FETCH"] = "1"
     return cleaned
 
 
 def ask(root: Path, *words: str, env: Mapping[str, str], timeout_seconds: float = 30) -> bytes:
     """The output of one reading git command in `root`. Raises CommandFailed, ToolMissing.
 
-    fsmonitor is switched off: it is a program that a repository's own configuration names.
+    Ask only for what runs no filter and no textconv: `status` and `diff` of files do.
     """
-    argv = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
+    settings = [word for setting in _NO_PROGRAMS for word in ("-c", setting)]
+    argv = ["git", "--no-pager", *settings, *words]
     return processes.require(argv, cwd=root, env=clean_environment(env), timeout_seconds=timeout_seconds)
 
 
@@ -60,12 +71,18 @@ def head_commit(folder: Path, *, env: Mapping[str, str]) -> str | None:
 
 
 def is_clean(folder: Path, path: str, *, env: Mapping[str, str]) -> bool | None:
-    """Whether the file at `path` is tracked and equals HEAD; None outside a repository or without git."""
+    """Whether the bytes of the file at `path` (below `folder`) are those of HEAD; False when HEAD has none.
+
+    None outside a repository, before its first commit, or without git. Bytes are compared without
+    filters: a clean filter is a program, and what it would say is not what runs.
+    """
+    if head_commit(folder, env=env) is None:
+        return None
     try:
-        ask(folder, "ls-files", "--error-unmatch", "--", path, env=env)
-        return not ask(folder, "status", "--porcelain", "--", path, env=env).strip()
-    except CommandFailed as error:
-        return None if error.returncode == 128 else False
+        kept = ask(folder, "rev-parse", "--verify", "--end-of-options", f"HEAD:./{path}", env=env)
+        return ask(folder, "hash-object", "--no-filters", "--", path, env=env) == kept
+    except CommandFailed:
+        return False
     except ToolMissing:
         return None
 
@@ -80,7 +97,7 @@ def setting(folder: Path, key: str, *, env: Mapping[str, str]) -> str | None:
 
 def _path(folder: Path, env: Mapping[str, str], *words: str) -> Path | None:
     try:
-        said = ask(folder, *words, env=env).decode("utf-8", "surrogateescape").rstrip("\n")
+        said = ask(folder, *words, env=env).decode("utf-8", "surrogateescape").removesuffix("\n")
     except (CommandFailed, ToolMissing):
         return None
     return Path(said) if said else None

@@ -1,9 +1,12 @@
 """Child processes: argument lists only, an explicit environment, both pipes read together, a time limit.
 
-A child gets its own session, so that what it started ends with it. Nothing here runs a shell.
+A child gets its own session, so that a time limit or an interrupt ends what it started as well. Nothing
+here runs a shell, and a program is never looked for in the current folder: that may be a stranger's
+repository, and PATH entries that are empty or relative would name it.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -13,10 +16,14 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.errors import CommandFailed, ToolMissing, UnavailableError
+from runbook.errors import CommandFailed, NotFoundError, ToolMissing, UnavailableError
+
+_CANNOT_EXECUTE = frozenset({errno.EACCES, errno.EPERM, errno.ENOEXEC, errno.ELIBBAD, errno.ENOTDIR})
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a program ended: a negative `returncode` is the number of the signal that ended it."""
+
     argv: tuple[str, ...]
     returncode: int
     stdout: bytes
@@ -34,25 +41,10 @@ def run(
     """Run a program to its end and return what it said; a code other than 0 is a result here.
 
     `stdin` None leaves the child our own standard input and terminal (for programs that ask for a
-    passphrase). Raises ToolMissing when the program is not there, UnavailableError on the time limit.
+    passphrase); `env` None passes ours on. Raises ToolMissing when the program is not there or is not
+    one, NotFoundError for a missing `cwd`, UnavailableError on the time limit.
     """
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=None if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            # A passphrase prompt needs our terminal, which another session would not have.
-            start_new_session=stdin is not None,
-        )
-    except FileNotFoundError as error:
-        raise ToolMissing(
-            f"{argv[0]} is not installed", hint=f"install {Path(argv[0]).name} and try again"
-        ) from error
-    except PermissionError as error:
-        raise ToolMissing(f"{argv[0]} cannot be executed", hint="look at its mode") from error
+    child = _start(argv, stdin=stdin, env=env, cwd=cwd)
     try:
         stdout, stderr = child.communicate(stdin or None, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
@@ -80,20 +72,58 @@ def require(
 
 
 def find(program: str, *, env: Mapping[str, str]) -> str | None:
-    """The full path of a program on the PATH of `env`, or None."""
-    return shutil.which(program, path=env.get("PATH", os.defpath))
+    """The full path of a program on the PATH of `env`, or None. Relative entries of PATH do not count."""
+    entries = env.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(program, path=os.pathsep.join(entry for entry in entries if os.path.isabs(entry)))  # noqa: PTH117
+
+
+def _start(
+    argv: Sequence[str], *, stdin: bytes | None, env: Mapping[str, str] | None, cwd: Path | None
+) -> "subprocess.Popen[bytes]":
+    name = Path(argv[0]).name
+    program = argv[0] if "/" in argv[0] else find(argv[0], env=os.environ if env is None else env)
+    if program is None:
+        raise ToolMissing(f"{argv[0]} is not installed", hint=f"install {name} and try again")
+    try:
+        return subprocess.Popen(
+            list(argv),
+            executable=program,
+            stdin=None if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            # A passphrase prompt needs our terminal, which another session would not have.
+            start_new_session=stdin is not None,
+        )
+    except OSError as error:
+        # The system names the folder when it could not enter it, and the program otherwise.
+        if cwd is not None and error.filename == os.fspath(cwd):
+            raise NotFoundError("no such folder to work in", subject=str(cwd)) from error
+        if isinstance(error, FileNotFoundError):
+            hint = f"install {name} and try again"
+            raise ToolMissing(f"{argv[0]} is not installed", hint=hint) from error
+        if error.errno in _CANNOT_EXECUTE:
+            hint = "look at its mode, and at what it was built for"
+            raise ToolMissing(f"{argv[0]} cannot be executed", hint=hint) from error
+        raise UnavailableError(f"{argv[0]} cannot be started: {error.strerror}") from error
 
 
 def _end(child: "subprocess.Popen[bytes]", *, group: bool) -> None:
-    """Ask, wait a second, then kill; the whole group where the child leads one."""
-    for number, patience_seconds in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0)):
+    """Ask, wait a second, then kill; the whole group where the child leads one.
+
+    The second signal is sent even when the child itself is gone: what it started may have ignored the
+    first. A grandchild that made a session of its own and holds our pipe is not waited for.
+    """
+    for number, patience_seconds in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 2.0)):
         with contextlib.suppress(ProcessLookupError):
             if group:
                 os.killpg(child.pid, number)
             else:
                 child.send_signal(number)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=patience_seconds)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
