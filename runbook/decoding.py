@@ -16,6 +16,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from runbook.canonical import canonical_json
 from runbook.errors import ConfigError, FormatError, InputError
 
 T = TypeVar("T")
@@ -53,6 +54,22 @@ def decode_json(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 64 
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not JSON: {error}", subject=name) from error
     return _convert(plain, kind, (), name, FormatError)
+
+
+def decode_canonical(data: bytes, *, name: str, line: int | None = None) -> dict[str, object]:
+    """Read one object of canonical JSON: its bytes must be the one spelling that `canonical_json` gives it.
+
+    So there are no duplicate keys, floats or second spellings to look for. Raises FormatError.
+    """
+    try:
+        plain = json.loads(data)
+        if isinstance(plain, dict) and canonical_json(plain) == data:
+            return plain
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not JSON: {error.msg}", subject=name, line=line) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"not canonical JSON: {error}", subject=name, line=line) from error
+    raise FormatError("not canonical JSON: an object in its one spelling", subject=name, line=line)
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

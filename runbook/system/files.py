@@ -53,6 +53,22 @@ def read(path: Path, *, limit_bytes: int) -> bytes:
         return _drain(descriptor, str(path), limit_bytes)
 
 
+def chunks(path: Path, *, offset: int = 0, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+    """The bytes of a regular file from `offset` on, piece by piece, as far as it reaches now.
+
+    For files too large for the memory (journals, kept outputs). The last part is not followed when it is a
+    link: FormatError.
+    """
+    with storage_errors(path):
+        descriptor = _open_unfollowed(str(path), os.O_RDONLY | os.O_NONBLOCK, None, str(path))
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise FormatError("not a regular file", subject=str(path))
+            file.seek(offset)
+            while piece := file.read(chunk_bytes):
+                yield piece
+
+
 def read_inside(root: Path, relative: str, *, limit_bytes: int) -> bytes:
     """The bytes of a regular file below `root`, opened part by part without following a single link.
 
@@ -75,7 +91,7 @@ def read_inside(root: Path, relative: str, *, limit_bytes: int) -> bytes:
         return _drain(descriptor, relative, limit_bytes)
 
 
-def _open_unfollowed(part: str, flags: int, folder: int, shown: str) -> int:
+def _open_unfollowed(part: str, flags: int, folder: int | None, shown: str) -> int:
     try:
         return os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
