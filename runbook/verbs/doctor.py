@@ -1,0 +1,180 @@
+"""`doctor`: what is installed, what is set up, and what is wrong. Reads and probes; changes nothing that stays."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from runbook.errors import NotFoundError, RunbookError
+from runbook.system import files, git, processes
+from runbook.workspace import MARK, Surroundings, Workspace
+
+_OPENSSH = re.compile(r"OpenSSH_(\d+)\.(\d+)")
+_OLDEST_OPENSSH = (8, 2)  # `-Y sign` with an agent and FIDO keys
+_OLDEST_PYTHON = (3, 11)
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `wrong` makes the verb end with 1; `missing` only takes something away."""
+
+    name: str
+    state: Literal["well", "missing", "wrong"]
+    words: str
+    next: str = ""
+
+
+def examine(workspace: Workspace, around: Surroundings) -> tuple[Check, ...]:
+    """Look at everything, each check for itself: one that fails does not hide the next."""
+    checks: list[Check] = []
+    looks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
+        ("python", lambda: _python()),
+        ("ssh-keygen", lambda: _ssh(around)),
+        ("git", lambda: _git(workspace, around)),
+        ("platform", lambda: _platform()),
+        ("workspace", lambda: _workspace(workspace)),
+        ("trust", lambda: _trust(workspace, around)),
+        ("signing key", lambda: _signing_key(workspace, around)),
+        ("kernel", lambda: _kernel(workspace, around)),
+        ("executions", lambda: _executions(workspace)),
+    )
+    for name, look in looks:
+        try:
+            checks += look()
+        except RunbookError as error:
+            checks.append(Check(name=name, state="wrong", words=str(error), next=error.hint or ""))
+    return tuple(checks)
+
+
+def _python() -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    state: Literal["well", "wrong"] = "well" if sys.version_info >= _OLDEST_PYTHON else "wrong"
+    yield Check(name="python", state=state, words=f"{version} at {sys.executable}")
+
+
+def _platform() -> Iterator[Check]:
+    if sys.platform == "linux":
+        yield Check(name="platform", state="well", words="Linux")
+    else:
+        yield Check(
+            name="platform",
+            state="missing",
+            words=f"{sys.platform}: no child subreaper, so a step's detached children are not followed",
+        )
+
+
+def _ssh(around: Surroundings) -> Iterator[Check]:
+    program = processes.find("ssh-keygen", env=around.env)
+    if program is None:
+        yield Check(
+            name="ssh-keygen",
+            state="wrong",
+            words="not on the PATH: `review` cannot sign (verifying works without it)",
+            next="install OpenSSH's client (Debian: openssh-client)",
+        )
+        return
+    said = processes.run(["ssh", "-V"], env=around.env).stderr.decode("utf-8", "replace").strip()
+    version = _OPENSSH.search(said)
+    if version and (int(version[1]), int(version[2])) < _OLDEST_OPENSSH:
+        yield Check(name="ssh-keygen", state="wrong", words=said, next="OpenSSH 8.2 or newer is needed")
+    else:
+        yield Check(name="ssh-keygen", state="well", words=f"{program} ({said})")
+    agent = around.env.get("SSH_AUTH_SOCK")
+    words = f"at {agent}" if agent else "none: keys are read from files"
+    yield Check(name="ssh-agent", state="well" if agent else "missing", words=words)
+
+
+def _git(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+    if processes.find("git", env=around.env) is None:
+        yield Check(name="git", state="missing", words="not on the PATH: commits are not recorded in plans")
+        return
+    root = git.repository_root(workspace.root, env=around.env)
+    if root is None:
+        yield Check(name="git", state="missing", words="this folder is in no repository", next="`git init`")
+    else:
+        yield Check(name="git", state="well", words=f"repository {root}")
+
+
+def _workspace(workspace: Workspace) -> Iterator[Check]:
+    if workspace.loose:
+        yield Check(
+            name="workspace",
+            state="missing",
+            words=f"no {MARK} here or above: only scratch runs, nothing can be approved",
+            next="`runbook init` makes one",
+        )
+    else:
+        yield Check(name="workspace", state="well", words=str(workspace.root))
+
+
+def _trust(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+    from runbook.approval import trust
+
+    if workspace.loose:
+        return
+    loaded = trust.load(workspace, env=around.env)
+    people = {key.principal for key in loaded.signers}
+    words = f"{loaded.described}: {len(loaded.policy.rules) if loaded.policy else 0} rules, {len(people)} people"
+    if not people:
+        yield Check(
+            name="trust",
+            state="missing",
+            words=f"{words}; nobody can approve",
+            next="`runbook init --principal NAME --key FILE.pub` enrols somebody",
+        )
+    else:
+        yield Check(name="trust", state="well", words=words)
+
+
+def _signing_key(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+    found = workspace.settings.signing_key or git.setting(workspace.root, "user.signingkey", env=around.env)
+    if found:
+        yield Check(name="signing key", state="well", words=f"{found} (`review` signs with it)")
+    else:
+        yield Check(
+            name="signing key",
+            state="missing",
+            words="none set: `review` needs --key",
+            next="set RUNBOOK_SIGNING_KEY or git's user.signingkey",
+        )
+
+
+def _kernel(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+    interpreter = workspace.settings.interpreter or sys.executable
+    done = processes.run(
+        [interpreter, "-I", "-c", "import ipykernel; print(ipykernel.__version__)"], env=around.env
+    )
+    said = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode == 0:
+        yield Check(name="kernel", state="well", words=f"ipykernel {said} in {interpreter}")
+    else:
+        yield Check(
+            name="kernel",
+            state="wrong",
+            words=f"{interpreter} has no ipykernel: nothing can run",
+            next=f"{interpreter} -m pip install ipykernel",
+        )
+
+
+def _executions(workspace: Workspace) -> Iterator[Check]:
+    folder = workspace.executions
+    try:
+        probe = _probe(folder if folder.is_dir() else workspace.root)
+    except NotFoundError:
+        probe = None
+    if probe is None:
+        yield Check(name="executions", state="wrong", words=f"cannot write in {folder}")
+    else:
+        yield Check(name="executions", state="well", words=f"{folder} can be written, with hard links")
+
+
+def _probe(folder: Path) -> Path:
+    """Make and take away a file the way evidence is made: `create` needs hard links and a folder that syncs."""
+    import secrets
+
+    path = folder / f".runbook-probe-{secrets.token_hex(4)}"
+    files.create(path, b"probe\n")
+    files.remove(path)
+    return path

@@ -1,0 +1,25 @@
+"""`edit`: a runbook in the person's own editor, then what lint finds in it."""
+
+import shlex
+import subprocess
+
+from runbook.errors import ToolMissing, UsageError
+from runbook.text.lint import Finding
+from runbook.verbs import names
+from runbook.verbs.lint import lint
+from runbook.workspace import Surroundings, Workspace
+
+
+def edit(workspace: Workspace, name: str, *, around: Surroundings) -> tuple[Finding, ...]:
+    """Open it, wait until the editor ends, and lint. Raises UsageError when no editor is set."""
+    path = names.find_runbook(workspace, name, cwd=around.cwd)
+    words = around.env.get("VISUAL") or around.env.get("EDITOR")
+    if not words:
+        raise UsageError("neither VISUAL nor EDITOR is set", subject=path, hint="for example: EDITOR=vim runbook edit …")
+    argv = [*shlex.split(words), str(workspace.root / path)]
+    try:
+        # The editor needs our terminal: the one child that is not run through system/processes.
+        subprocess.run(argv, check=False)
+    except OSError as error:
+        raise ToolMissing(f"the editor {argv[0]!r} cannot be started: {error.strerror}") from error
+    return lint(workspace, (path,), around=around)

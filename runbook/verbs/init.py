@@ -1,0 +1,193 @@
+"""`init`: a workspace out of a folder. Says what it will do first; never overwrites; safe to repeat."""
+
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from runbook.approval.signers import enrolment_line, parse_signers
+from runbook.errors import InputError
+from runbook.system import files, git
+from runbook.verbs.templates import EXAMPLE_TITLE, example_text, slug_of
+from runbook.workspace import Surroundings
+
+LIMIT_BYTES = 1 << 20
+
+_RUNBOOK_TOML = """\
+# The workspace's own settings: where things lie. What a run may touch is set outside of it.
+version = 1
+runbooks = ["runbooks"]
+executions = "executions"
+default_environment = "scratch"
+"""
+
+_POLICY_HEAD = """\
+# Which approvals a runbook needs, per path and environment. All rules that match add up; the strictest
+# value of each wins; where no rule matches, nothing runs. See docs/reference/policy.md.
+version = 1
+workspace = "urn:uuid:{urn}"
+
+[environments.prod]
+max_age = "90d"
+
+# [groups]
+# sre = ["alice@example.com", "bob@example.com"]    # then, in a rule: from = ["sre"]
+"""
+
+_RULE = """
+[[rules]]
+paths = ["**"]
+environments = ["{environment}"]
+approvals = {approvals}
+"""
+
+PROFILES: dict[str, tuple[tuple[str, int], ...]] = {
+    "solo": (("scratch", 0), ("prod", 1)),
+    "team": (("scratch", 0), ("staging", 1), ("prod", 2)),
+}
+
+_SIGNERS_HEAD = """\
+# Who may sign: one key a line, in OpenSSH's allowed_signers format (a strict part of it).
+"""
+_REVOKED_HEAD = """\
+# Keys that count no longer, whatever they signed: one SHA256:… fingerprint a line.
+"""
+_EXECUTIONS = """\
+# Executions
+
+Every run lands here in a folder of its own: the exact text, the plan, the journal, the record, the audit.
+`runbook history` lists them. They are evidence: keep them out of `git clean`, not in git.
+"""
+_ATTRIBUTES = "runbooks/**/*.py text eol=lf\n.runbook/* text eol=lf\n"
+_IGNORE = "executions/*\n!executions/README.md\n*.ipynb\n.ipynb_checkpoints/\n"
+_PRE_COMMIT = """\
+repos:
+  - repo: local
+    hooks:
+      - id: runbook-lint
+        name: runbook lint
+        entry: runbook lint
+        language: system
+        files: ^runbooks/.*\\.py$
+"""
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that `init` will do. `append` adds to a file that is there; else the file is new."""
+
+    path: str
+    what: str
+    text: str
+    append: bool = False
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    principal: str
+    public_key: bytes
+
+
+def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Action, ...]:
+    """What is missing in `root`. Raises InputError for a profile or key that is not one."""
+    if profile not in PROFILES:
+        raise InputError(f"no such profile: {profile!r}", hint=f"there are: {', '.join(PROFILES)}")
+    owner = people[0].principal if people else "team@example.com"
+    rules = "".join(_RULE.format(environment=name, approvals=count) for name, count in PROFILES[profile])
+    new = [
+        ("runbook.toml", "where things lie", _RUNBOOK_TOML),
+        (".runbook/policy.toml", f"the policy, profile {profile}", _POLICY_HEAD.format(urn=uuid.uuid4()) + rules),
+        (".runbook/revoked", "keys that count no longer (none)", _REVOKED_HEAD),
+        (f"runbooks/{slug_of(EXAMPLE_TITLE)}.py", "an example that only reads", example_text(owner)),
+        ("executions/README.md", "where runs land", _EXECUTIONS),
+        (".pre-commit-config.yaml", "lint before each commit", _PRE_COMMIT),
+    ]
+    actions = [
+        Action(path=path, what=what, text=text)
+        for path, what, text in new
+        if not (root / path).exists() and not (path.startswith("runbooks/") and _has_runbooks(root))
+    ]
+    actions += _lines(root, ".gitattributes", "one line end for what is signed", _ATTRIBUTES)
+    actions += _lines(root, ".gitignore", "keep executions and notebooks out of git", _IGNORE)
+    return (*actions, *_enrolments(root, people))
+
+
+def _has_runbooks(root: Path) -> bool:
+    return any((root / "runbooks").rglob("*.py"))
+
+
+def _lines(root: Path, path: str, what: str, text: str) -> list[Action]:
+    """The lines of `text` that the file at `path` does not hold yet."""
+    there = _text(root / path)
+    missing = [line for line in text.split("\n") if line and line not in there.split("\n")]
+    if not missing:
+        return []
+    joint = "" if not there or there.endswith("\n") else "\n"
+    return [Action(path=path, what=what, text=joint + "\n".join(missing) + "\n", append=bool(there))]
+
+
+def _enrolments(root: Path, people: tuple[Person, ...]) -> list[Action]:
+    path = ".runbook/allowed_signers"
+    there = _text(root / path)
+    enrolled = {(key.principal, key.fingerprint) for key in parse_signers(there.encode(), name=path)}
+    lines = ""
+    for person in people:
+        line = enrolment_line(person.principal, person.public_key)
+        (key,) = parse_signers(f"{line}\n".encode(), name=person.principal)
+        if (key.principal, key.fingerprint) not in enrolled:
+            lines += f"{line}\n"
+    names = ", ".join(person.principal for person in people) or "nobody yet"
+    if not there:
+        return [Action(path=path, what=f"who may sign ({names})", text=_SIGNERS_HEAD + lines)]
+    return [Action(path=path, what=f"enrol {names}", text=lines, append=True)] if lines else []
+
+
+def _text(path: Path) -> str:
+    return files.read(path, limit_bytes=LIMIT_BYTES).decode("utf-8") if path.exists() else ""
+
+
+def carry_out(root: Path, actions: tuple[Action, ...]) -> None:
+    """Do what was planned. Raises ExistsError when a file appeared meanwhile: it is never overwritten."""
+    files.make_folder(root)
+    for action in actions:
+        path = root / action.path
+        files.make_folder(path.parent)
+        if action.append:
+            files.replace(path, (_text(path) + action.text).encode("utf-8"))
+        else:
+            files.create(path, action.text.encode("utf-8"))
+
+
+def people(
+    principals: tuple[str, ...], keys: tuple[str, ...], *, root: Path, around: Surroundings
+) -> tuple[Person, ...]:
+    """Who is to be enrolled: pairs of names and public key files; nobody is a fine answer.
+
+    A name alone takes git's `user.signingkey`; a key alone takes git's `user.email`. Never looks for keys by
+    itself. Raises InputError for what does not pair up, and for a private key: it has no business here.
+    """
+    if not principals and not keys:
+        return ()
+    start = root if root.is_dir() else around.cwd
+    if not keys:
+        set_key = git.setting(start, "user.signingkey", env=around.env)
+        keys = (set_key,) if set_key else ()
+    if not principals:
+        set_name = git.setting(start, "user.email", env=around.env)
+        principals = (set_name,) if set_name else ()
+    if len(principals) != len(keys):
+        raise InputError(
+            f"{len(principals)} --principal and {len(keys)} --key do not pair up",
+            hint="say --principal NAME --key FILE.pub once for each person",
+        )
+    return tuple(
+        Person(principal=name, public_key=_public_key(key, around)) for name, key in zip(principals, keys, strict=True)
+    )
+
+
+def _public_key(key: str, around: Surroundings) -> bytes:
+    path = around.cwd / Path(key).expanduser()
+    data = files.read(path, limit_bytes=LIMIT_BYTES)
+    if b"PRIVATE KEY" in data:
+        raise InputError(
+            "a private key is never enrolled", subject=key, hint=f"give its public half: {key.removesuffix('.pub')}.pub"
+        )
+    return data
