@@ -90,8 +90,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One declared parameter (DESIGN §4.4).
 
-    `type_text` is the annotation in its normal spelling (or told from a plain default: `str`, `int`, …) and is
-    what `text/values` converts by; empty when nothing tells the type, and then no value can be given.
+    `type_text` is the annotation in its normal spelling (or told from a plain default: `str`, `int`, …) and
+    is what `text/values` converts by; empty when nothing tells the type, and then no value can be given.
     `default_source` is the default as written; None means required. `derived`: the default is computed by the
     text, so nobody knows its value before the step has run.
     """

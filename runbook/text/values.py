@@ -16,9 +16,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """One value as somebody gave it.
 
     `form` says how `raw` is to be read: `text` (command line, environment, prompt: converted to the declared
-    type), `plain` (decoded from YAML, TOML or JSON: keeps its type and must fit), `literal` (a Python literal
-    of ours, read back from a plan). `origin` is for people: "command line", "file params.yaml", "environment",
-    "prompt".
+    type), `plain` (decoded from YAML, TOML or JSON: keeps its type and must fit), `literal` (a Python
+    literal of ours, read back from a plan). `origin` is for people: "command line", "file params.yaml",
+    "environment", "prompt".
     """
 
     name: str
@@ -28,7 +28,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter with the value it runs with. `literal` is None for a secret, whose value shows nowhere."""
+    """One parameter and the value it runs with; `literal` is None for a secret, whose value shows nowhere."""
 
     name: str
     type_text: str
