@@ -12,7 +12,8 @@
     │   ├── TextRefused          the text could hide or change what runs
     │   ├── NotPermitted         the policy's answer to this runbook is no
     │   ├── TrustError           policy, signers or revocations cannot be believed
-    │   └── SignerError          this key may not sign this
+    │   ├── SignerError          this key may not sign this
+    │   └── SignatureRefused     a key or a signature that the profile does not accept, or that does not fit
     ├── DamagedError             what we kept is not what we wrote                 exit 5
     │   ├── EvidenceDamaged      an execution folder
     │   └── StoreDamaged         the object store or the state of pairs
@@ -133,6 +134,16 @@ class TrustError(RefusedError):
 
 class SignerError(RefusedError):
     code = "signer"
+
+
+class SignatureRefused(RefusedError):
+    """A key or a signature outside the profile, or over other bytes. `problem` is stable, for verdicts."""
+
+    code = "signature"
+
+    def __init__(self, message: str, *, problem: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.problem = problem
 
 
 class DamagedError(RunbookError):
