@@ -1,7 +1,7 @@
 """Launching: from a written plan to a running supervisor, and a session with it. The terminal's side.
 
-The supervisor is a process and a session of its own, so nothing that happens to this terminal reaches it. What
-it needs is handed over through a pipe, never on its command line or in its environment.
+The supervisor is a process and a session of its own, so nothing that happens to this terminal reaches it.
+What it needs is handed over through a pipe, never on its command line or in its environment.
 """
 
 from pathlib import Path

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 Asks = Literal["start", "confirm", "danger", "manual", "failed", "input"]
-"""Why a question is asked: before a step, before a `confirm` or `danger` step, for a manual step, after a step
-that did not succeed, or because a step reads from the operator."""
+"""Why a question is asked: before a step, before a `confirm` or `danger` step, for a manual step, after a
+step that did not succeed, or because a step reads from the operator."""
 
 Choice = Literal[
     "run",  # run this step, then ask again before the next one
@@ -26,8 +26,6 @@ Choice = Literal[
     "note",  # write words into the journal and ask again
     "stop",  # end the run here; words may say why
 ]
-
-ATTENDED: tuple[Choice, ...] = ("run", "go", "skip", "undo", "note", "stop")
 
 WORDED: frozenset[Choice] = frozenset({"skip", "continue", "decline", "note"})
 """The choices that are nothing without words."""

@@ -87,7 +87,7 @@ def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False
 
 
 def command(execution: Path, *, who: str, what: str) -> None:
-    """Tell a living run, without visiting it: `stop` (after the step that runs), `stop-now`, `interrupt`, `kill`.
+    """Tell a living run, without visiting it: `stop` (after the step), `stop-now`, `interrupt`, `kill`.
 
     Raises NotFoundError when no supervisor runs there.
     """

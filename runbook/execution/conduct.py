@@ -1,0 +1,387 @@
+"""How a run goes on: which step is next, what is asked, what an answer means. Pure; no kernel, no clock.
+
+The supervisor asks `next()` for one action after the other and tells how it went. Nothing is repeated
+without a person, except what the text tags `idempotent`; nothing that undoes runs by its position; a question
+never answers itself, but for `confirm` and `danger` in an unattended run: the approval has answered those.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from runbook.errors import InputError
+from runbook.evidence.events import StepState
+from runbook.evidence.plan import PlannedStep
+from runbook.execution.questions import WORDED, Answer, Asks, Choice, Question
+
+EndReason = Literal["done", "failed", "stopped", "kernel-died"]
+DONE_WELL: frozenset[StepState] = frozenset({"succeeded", "attested", "deviated"})
+_REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """Send the step to the kernel. `by`: a person, or `text` when the text asks for another attempt."""
+
+    step: str
+    attempt: int
+    by: str
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Write the question down and wait for an answer."""
+
+    question: Question
+
+
+class Settle(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that was answered before the run: write both down, wait for nobody."""
+
+    question: Question
+    choice: Choice
+    how: Literal["approval", "default"]
+
+
+class Skip(msgspec.Struct, frozen=True, kw_only=True):
+    step: str
+    reason: str
+    words: str
+
+
+class Attest(msgspec.Struct, frozen=True, kw_only=True):
+    """A manual step was done, or was not (`done` False)."""
+
+    step: str
+    done: bool
+    by: str
+    words: str
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    step: str
+    by: str
+    words: str
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """The run is over; what has no state stays pending."""
+
+    reason: EndReason
+
+
+Action = Run | Ask | Settle | Skip | Attest | Note | End
+
+
+class Conduct:
+    """The state of one run. `steps` are the plan's, in the order of the text."""
+
+    def __init__(self, steps: Sequence[PlannedStep], *, unattended: bool, approved: bool, by: str) -> None:
+        self._steps = {step.name: step for step in steps}
+        self._order = _order(steps)
+        self._at = 0
+        self._unattended = unattended
+        self._approved = approved
+        self._by = by  # who let the run go on last
+        self._going = unattended
+        self._queue: deque[Action] = deque()
+        self._states: dict[str, StepState] = {}
+        self._attempts: dict[str, int] = {}
+        self._ran: list[str] = []  # what an `undoes` step could undo, in the order it ran
+        self._unresolved: list[str] = []  # steps that ended badly and wait for a word, the latest last
+        self._detours: list[str] = []  # `undoes` or `checks` steps that were asked for, the first is next
+        self._cleared: str | None = None  # the step whose question was answered with run or go
+        self._asked: Question | None = None
+        self._number = 0
+        self._end: EndReason | None = None
+
+    def next(self) -> Action:
+        """What to do now. After a `Run` call `ended`, after an `Ask` call `answered` or `stop`."""
+        if self._asked is not None:
+            raise RuntimeError("a question is open: answer it or stop")
+        while True:
+            if self._queue:
+                return self._queue.popleft()
+            action = self._decide()
+            if action is not None:
+                return action
+
+    def ended(self, step: str, state: StepState) -> None:
+        """The attempt that `Run` asked for ended in `state`."""
+        self._states[step] = state
+        planned = self._steps[step]
+        if self._detours[:1] == [step]:
+            self._detours.pop(0)
+            if state in DONE_WELL and planned.undoes is not None:
+                self._detours += self._checking(step)
+        elif state in DONE_WELL:
+            self._pass_by(step)
+        if state == "kernel-died":
+            self._end = "kernel-died"
+        elif state not in DONE_WELL:
+            if step not in self._unresolved:
+                self._unresolved.append(step)
+            self._going = self._unattended
+            return
+        if step in self._unresolved:
+            self._unresolved.remove(step)
+        if planned.undoes in self._ran and state in DONE_WELL:
+            self._ran.remove(planned.undoes)
+
+    def answered(self, answer: Answer, *, by: str) -> Question:
+        """Take an answer to the open question; returns the question that it closed.
+
+        Raises InputError, saying why, for an answer that does not fit: then the question is still open.
+        """
+        question = self._asked
+        if question is None or question.number != answer.question:
+            raise InputError("this question is not open any more")
+        _require_fit(question, answer)
+        self._asked = None
+        self._by = by
+        words = answer.words.strip()
+        match answer.choice:
+            case "run" | "go" | "retry":
+                self._let_run(question.step, going=answer.choice == "go")
+            case "skip":
+                self._leave_out(question.step, words)
+            case "continue":
+                self._unresolved.remove(question.step)
+                self._pass_by(question.step)
+            case "done" | "decline":
+                self._attest(question.step, done=answer.choice == "done", words=words)
+            case "note":
+                self._queue.append(Note(step=question.step, by=by, words=words))
+            case "undo":
+                self._detours.append(answer.step or question.undo[0])
+            case "check":
+                self._detours.append(answer.step or question.check[0])
+            case "stop":
+                self._end = "stopped"
+            case "edit":
+                raise RuntimeError("edit is not offered by any question")
+        return question
+
+    def stop(self) -> Question | None:
+        """End the run at the next chance; returns the question that this leaves unanswered, if any."""
+        left, self._asked = self._asked, None
+        self._end = self._end or "stopped"
+        return left
+
+    @property
+    def open_question(self) -> Question | None:
+        return self._asked
+
+    @property
+    def states(self) -> dict[str, StepState]:
+        """What is known of each code and manual step."""
+        return {
+            name: self._states.get(name, "pending")
+            for name, step in self._steps.items()
+            if step.kind != "prose"
+        }
+
+    def _decide(self) -> Action | None:
+        if self._end is not None:
+            return End(reason=self._end)
+        if self._detours:
+            return self._approach(self._steps[self._detours[0]])
+        if self._unresolved:
+            return self._after_failure(self._steps[self._unresolved[-1]])
+        if self._at >= len(self._order):
+            self._finish()
+            return None
+        step = self._order[self._at]
+        if step.will == "show" or (step.checks is not None and step.name in self._states):
+            self._at += 1  # a `checks` step that a person asked for already
+            return None
+        if step.will == "skip":
+            return self._skip(step, step.why)
+        if step.checks is not None and self._is_moot(step.checks):
+            return self._skip(step, "checks", f"{step.checks} did not succeed in this run")
+        return self._approach(step)
+
+    def _approach(self, step: PlannedStep) -> Action:
+        """Run the step, or ask what has to be asked before."""
+        if self._cleared == step.name:
+            self._cleared = None
+            return self._run(step)
+        if step.kind == "manual":
+            return self._ask(step, "manual")
+        guard: Asks | None = (
+            "danger" if "danger" in step.tags else "confirm" if "confirm" in step.tags else None
+        )
+        if guard is not None:
+            if not self._unattended:
+                return self._ask(step, guard)
+            self._cleared = step.name
+            how: Literal["approval", "default"] = "approval" if self._approved else "default"
+            return Settle(question=self._question(step, guard), choice="run", how=how)
+        asked_for = bool(self._detours) or step.checks is not None or is_declaration(step)
+        if not self._going and not asked_for:
+            return self._ask(step, "start")
+        return self._run(step)
+
+    def _after_failure(self, step: PlannedStep) -> Action:
+        attempts = self._attempts.get(step.name, 0)
+        state = self._states[step.name]
+        if self._cleared == step.name:
+            self._cleared = None
+            return self._run(step)
+        if "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
+            return self._run(step, by="text")
+        if self._unattended:
+            self._end = "failed"
+            return End(reason="failed")
+        return self._ask(step, "failed")
+
+    def _run(self, step: PlannedStep, *, by: str | None = None) -> Run:
+        self._attempts[step.name] = attempt = self._attempts.get(step.name, 0) + 1
+        if step.name in self._ran:
+            self._ran.remove(step.name)
+        self._ran.append(step.name)
+        self._states[step.name] = "running"
+        return Run(step=step.name, attempt=attempt, by=by or self._by)
+
+    def _ask(self, step: PlannedStep, asks: Asks) -> Ask:
+        self._asked = self._question(step, asks)
+        return Ask(question=self._asked)
+
+    def _question(self, step: PlannedStep, asks: Asks) -> Question:
+        self._number += 1
+        undo = self._undoing()
+        check = self._checking(step.name)
+        choices = [
+            choice for choice in _CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
+        ]
+        if self._detours:  # an undo that was asked for can be given up again
+            choices = [choice for choice in choices if choice not in ("go", "undo")]
+        return Question(
+            number=self._number,
+            step=step.name,
+            asks=asks,
+            choices=tuple(choices),
+            words=_words(step, asks, self._states.get(step.name)),
+            typed=step.name if asks == "danger" or (asks == "failed" and "danger" in step.tags) else None,
+            undo=undo,
+            check=check if "check" in choices else (),
+        )
+
+    def _undoing(self) -> tuple[str, ...]:
+        """The `undoes` steps of what ran and was not undone since, the latest first."""
+        return tuple(
+            step.name
+            for ran in reversed(self._ran)
+            for step in self._steps.values()
+            if step.undoes == ran and step.why != "frozen"
+        )
+
+    def _checking(self, step: str) -> tuple[str, ...]:
+        """The steps that say whether `step` took effect."""
+        return tuple(
+            name for name, other in self._steps.items() if other.checks == step and other.why != "frozen"
+        )
+
+    def _let_run(self, step: str, *, going: bool) -> None:
+        if self._steps[step].kind == "manual":  # a retry of what was declined asks again
+            self._unresolved.remove(step)
+            if self._steps[step].undoes is not None:
+                self._detours.append(step)
+            return
+        self._cleared = step
+        self._going = going
+
+    def _leave_out(self, step: str, words: str) -> None:
+        if self._detours:  # an `undoes` step that is not wanted after all may be wanted later
+            self._detours.pop(0)
+            return
+        self._queue.append(Skip(step=step, reason="operator", words=words))
+        self._states[step] = "skipped"
+        self._pass_by(step)
+
+    def _attest(self, step: str, *, done: bool, words: str) -> None:
+        self._queue.append(Attest(step=step, done=done, by=self._by, words=words))
+        if done:
+            self._ran.append(step)
+        self.ended(step, "attested" if done else "declined")
+
+    def _pass_by(self, step: str) -> None:
+        if self._at < len(self._order) and self._order[self._at].name == step:
+            self._at += 1
+
+    def _is_moot(self, checked: str) -> bool:
+        """Whether a `checks` step has nothing to check: its step was to run here, and did not succeed."""
+        target = self._steps.get(checked)
+        if target is None or (target.will == "skip" and target.why == "selection"):
+            return False
+        return self._states.get(checked) not in DONE_WELL
+
+    def _skip(self, step: PlannedStep, reason: str, words: str = "") -> Skip:
+        self._at += 1
+        self._states[step.name] = "skipped"
+        return Skip(step=step.name, reason=reason, words=words)
+
+    def _finish(self) -> None:
+        for step in self._steps.values():
+            if step.kind != "prose" and step.name not in self._states:
+                self._states[step.name] = "skipped"
+                reason = step.why or "checks"  # what checks an undo that never ran
+                self._queue.append(Skip(step=step.name, reason=reason, words=""))
+        self._end = "done"
+
+
+_CHOICES: dict[Asks, tuple[Choice, ...]] = {
+    "start": ("run", "go", "skip", "undo", "note", "stop"),
+    "confirm": ("run", "go", "skip", "undo", "note", "stop"),
+    "danger": ("run", "go", "skip", "undo", "note", "stop"),
+    "manual": ("done", "decline", "skip", "undo", "note", "stop"),
+    "failed": ("retry", "continue", "check", "undo", "note", "stop"),
+    "input": (),
+}
+
+
+def is_declaration(step: PlannedStep) -> bool:
+    """Whether the step only gives parameters their values: it always runs and nobody is asked."""
+    return "parameters" in step.tags or "injected-parameters" in step.tags
+
+
+def _order(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """The steps by position, without those that undo, and each `checks` step right after what it checks."""
+    names = {step.name for step in steps}
+    ordered: list[PlannedStep] = []
+    for step in steps:
+        if step.undoes is not None or step.checks in names:
+            continue
+        ordered.append(step)
+        ordered += [other for other in steps if other.checks == step.name and other.undoes is None]
+    return tuple(ordered)
+
+
+def _require_fit(question: Question, answer: Answer) -> None:
+    """Raise InputError when the answer is not one that the question takes."""
+    if answer.choice not in question.choices:
+        raise InputError(f"{answer.choice!r} is no answer here", hint=f"say {', '.join(question.choices)}")
+    words = answer.words.strip()
+    if question.typed is not None and answer.choice in ("run", "go", "retry") and words != question.typed:
+        raise InputError("the name that was typed is not the step's", hint=f"type {question.typed} to run it")
+    if answer.choice in WORDED and not words:
+        raise InputError(f"{answer.choice!r} needs a reason in words")
+    offered = question.undo if answer.choice == "undo" else question.check
+    if answer.choice in ("undo", "check") and answer.step is not None and answer.step not in offered:
+        raise InputError(f"{answer.step!r} is not offered here", hint=f"say {', '.join(offered)}")
+
+
+def _words(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
+    match asks:
+        case "start":
+            return f"Run {step.name}?"
+        case "confirm":
+            return f"{step.name} wants to be confirmed. Run it?"
+        case "danger":
+            return f"{step.name} is dangerous. Type its name to run it."
+        case "manual":
+            return f"{step.name} is done by a person. Was it done?"
+        case "failed":
+            return f"{step.name}: {state}. What now?"
+        case "input":
+            return f"{step.name} asks:"
