@@ -98,7 +98,7 @@ def _start(
         )
     except OSError as error:
         # The system names the folder when it could not enter it, and the program otherwise.
-        if cwd is not None and error.filename == os.fspath(cwd):
+        if cwd is not None and str(error.filename) == str(cwd):
             raise NotFoundError("no such folder to work in", subject=str(cwd)) from error
         if isinstance(error, FileNotFoundError):
             hint = f"install {name} and try again"
@@ -123,6 +123,8 @@ def _end(child: "subprocess.Popen[bytes]", *, group: bool) -> None:
                 child.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=patience_seconds)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(timeout=1)  # communicate gives up before this while somebody else holds a pipe
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             with contextlib.suppress(OSError):
