@@ -2,16 +2,17 @@
 
 A journal line is canonical JSON: `seq` (0, 1, 2 …), `prev` (sha256 hex of the line before, without its line
 end; the first is that of `start.txt`), `t` (wall clock, a claim, `YYYY-MM-DDThh:mm:ss.mmmZ`), `m` (monotonic
-nanoseconds), `kind`, and the payload's own keys. No floats anywhere.
+nanoseconds), `kind`, and the payload's own keys. No floats anywhere. A payload above `INLINE_BYTES` has its
+large keys in a blob, one object of canonical JSON, and `blob` and `size` in their place (`evidence/journal`).
 
 | kind | written when | payload |
 |---|---|---|
 | `opened` | first event | `plan` digest, `supervisor` pid, `version` |
 | `kernel-started` | the kernel answered | `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
 | `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id), `source` (sha256), `by` |
-| `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number) |
+| `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
-| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` |
+| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
 | `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `input`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`) |
@@ -20,13 +21,17 @@ nanoseconds), `kind`, and the payload's own keys. No floats anywhere.
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |
 | `interrupted` | Ctrl-C or `stop` | `by`, `how` (`interrupt`, `kill`, `stop`) |
 | `viewer` | a terminal came or went | `by`, `mode`, `what` |
-| `gap` | something is known to be missing | `what`, `count` or null |
-| `truncated` | a limit was reached | `step`, `limit`, `dropped`, `bytes`, `sha256` of what was dropped |
+| `gap` | something is known to be missing | `what`, `count` or null; `torn-line`: the line before was cut by a crash, `bytes` of it are left |
+| `truncated` | a limit was reached | `step`, `limit` (`step`, `execution`), `dropped` (messages), `bytes`, `sha256` of what was dropped (see `evidence/limits`) |
 | `kernel-ended` | the kernel is gone | `returncode`, `signal`, `expected` |
 | `sealed` | last event | `outcome`, `steps` (name → state) |
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Literal
+
+import msgspec
 
 StepState = Literal[
     "pending",
@@ -44,3 +49,35 @@ StepState = Literal[
 ]
 
 Outcome = Literal["succeeded", "deviated", "failed", "stopped", "refused", "unknown"]
+
+INLINE_BYTES = 64 << 10
+"""A journal line above this has its large keys moved to a blob."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a journal, checked. `payload` is the line's own keys; never changed by a reader."""
+
+    seq: int
+    prev: str
+    t: str
+    m: int
+    kind: str
+    payload: Mapping[str, object]
+
+    def text(self, key: str, default: str = "") -> str:
+        """The text under `key`; `default` when it is missing or no text."""
+        found = self.payload.get(key)
+        return found if isinstance(found, str) else default
+
+    def number(self, key: str, default: int = 0) -> int:
+        """The integer under `key`; `default` when it is missing or no integer."""
+        found = self.payload.get(key)
+        return found if isinstance(found, int) and not isinstance(found, bool) else default
+
+
+def moment(now: datetime) -> str:
+    """Spell an aware instant the way `t` does: `YYYY-MM-DDThh:mm:ss.mmmZ`, cut to the millisecond."""
+    if now.tzinfo is None:
+        raise ValueError("an instant without a time zone")
+    plain = now.astimezone(UTC)
+    return f"{plain:%Y-%m-%dT%H:%M:%S}.{plain.microsecond // 1000:03}Z".rjust(24, "0")
