@@ -2,7 +2,7 @@
 
 Pure, and with `sshsig` the only module that meets `cryptography`. Narrower than OpenSSH on purpose: keys
 with which anybody can make a signature (small-order Ed25519 points, RSA with e = 1) are refused when they
-are enrolled and again when a signature is verified. FIDO keys can be read and enrolled; they do not count yet.
+are enrolled and again when a signature is verified. FIDO keys can be enrolled; they do not count yet.
 """
 
 import base64
@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
-from runbook.approval.wire import Wire, string
+from runbook.approval.wire import Wire
 from runbook.errors import SignatureRefused
 
 ED25519: Final = "ssh-ed25519"
@@ -236,8 +236,3 @@ def _unsupported(kind: str) -> SignatureRefused:
         if part in kind:
             return SignatureRefused(f"a key of kind {shown} {words}", problem=problem, hint=hint)
     return SignatureRefused(f"keys of kind {shown!r} are not accepted", problem="key.kind", hint=hint)
-
-
-def rebuilt(kind: str, material: bytes) -> bytes:
-    """The blob of an Ed25519-like key, for whoever writes one down."""
-    return string(kind.encode("ascii")) + string(material)

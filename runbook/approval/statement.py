@@ -40,7 +40,7 @@ _KEYS: Final = (
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person says by approving. Made by `statement_of` or `parse_statement`, which check every field."""
+    """What a person says by approving. Made by `statement_of` or `parse_statement`, which check it all."""
 
     workspace: str
     path: str
