@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook.decoding import decode_json, decode_toml
+from runbook.canonical import canonical_json
+from runbook.decoding import decode_canonical, decode_json, decode_toml
 from runbook.errors import ConfigError, FormatError
 
 
@@ -204,3 +205,47 @@ def test_whatever_the_bytes_are_the_answer_is_a_value_or_our_error(data: bytes) 
             assert isinstance(read(data, Example, name="x"), Example)
         except error:
             continue
+
+
+@given(
+    st.dictionaries(
+        st.text(),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=9
+        ),
+    )
+)
+@settings(max_examples=100)
+def test_canonical_json_reads_back_as_itself(value: dict[str, object]) -> None:
+    assert decode_canonical(canonical_json(value), name="journal.jsonl") == value
+
+
+SECOND_SPELLINGS = [
+    b'{"b":1,"a":2}',  # the order of keys
+    b'{"a": 1}',
+    b'{"a":1}\n',
+    b' {"a":1}',
+    b'{"a":1,"a":1}',
+    b'{"a":1.0}',
+    b'{"a":NaN}',
+    b'{"a":1e2}',
+    b'{"a":01}',
+    b'{"a":-0}',
+    b'{"a":"\xc3\xa9"}',  # not ASCII
+    b'{"a":"\\u00E9"}',  # upper-case digits
+    b'{"a":"\\/"}',
+    '{"a":1}'.encode("utf-16"),
+    b"\xef\xbb\xbf{}",
+    b"[]",
+    b"1",
+    b"",
+    b"{" * 100_000,
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("data", SECOND_SPELLINGS, ids=range(len(SECOND_SPELLINGS)))
+def test_a_second_spelling_is_refused_with_file_and_line(data: bytes) -> None:
+    with pytest.raises(FormatError, match=r"^journal\.jsonl:7: not (canonical )?JSON") as caught:
+        decode_canonical(data, name="journal.jsonl", line=7)
+    assert caught.value.line == 7
