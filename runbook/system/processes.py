@@ -44,7 +44,7 @@ def run(
     passphrase); `env` None passes ours on. Raises ToolMissing when the program is not there or is not
     one, NotFoundError for a missing `cwd`, UnavailableError on the time limit.
     """
-    child = _start(argv, stdin=stdin, env=env, cwd=cwd)
+    child = _start(argv, pipe=subprocess.PIPE, takes_input=stdin is not None, env=env, cwd=cwd)
     try:
         stdout, stderr = child.communicate(stdin or None, timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
@@ -71,6 +71,19 @@ def require(
     return done.stdout
 
 
+def attend(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None) -> int:
+    """Run a program that a person works with, an editor say, in our terminal and without a time limit.
+
+    Returns its code. Ctrl-C belongs to that program while it runs. Raises ToolMissing, NotFoundError.
+    """
+    child = _start(argv, pipe=None, takes_input=False, env=env, cwd=cwd)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def find(program: str, *, env: Mapping[str, str]) -> str | None:
     """The full path of a program on the PATH of `env`, or None. Relative entries of PATH do not count."""
     entries = env.get("PATH", os.defpath).split(os.pathsep)
@@ -78,7 +91,12 @@ def find(program: str, *, env: Mapping[str, str]) -> str | None:
 
 
 def _start(
-    argv: Sequence[str], *, stdin: bytes | None, env: Mapping[str, str] | None, cwd: Path | None
+    argv: Sequence[str],
+    *,
+    pipe: int | None,
+    takes_input: bool,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
 ) -> "subprocess.Popen[bytes]":
     name = Path(argv[0]).name
     program = argv[0] if "/" in argv[0] else find(argv[0], env=os.environ if env is None else env)
@@ -88,13 +106,13 @@ def _start(
         return subprocess.Popen(
             list(argv),
             executable=program,
-            stdin=None if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=pipe if takes_input else None,
+            stdout=pipe,
+            stderr=pipe,
             env=None if env is None else dict(env),
             cwd=cwd,
             # A passphrase prompt needs our terminal, which another session would not have.
-            start_new_session=stdin is not None,
+            start_new_session=takes_input,
         )
     except OSError as error:
         # The system names the folder when it could not enter it, and the program otherwise.

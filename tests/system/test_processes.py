@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import pexpect
 import psutil
 import pytest
 
@@ -242,3 +243,32 @@ def test_nothing_is_left_open_however_a_program_ends() -> None:
 def test_completed_is_a_value() -> None:
     with pytest.raises(AttributeError):
         processes.run(["true"]).returncode = 1  # type: ignore[misc]  # that it is refused is the promise
+
+
+def test_a_program_that_a_person_works_with_gets_the_terminal_and_ctrl_c() -> None:
+    """The editor sees a terminal on all three streams; Ctrl-C reaches it, and we go on afterwards."""
+    editor = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: (print('interrupted', flush=True), sys.exit(5)))\n"
+        "print('editing', all(os.isatty(n) for n in (0, 1, 2)), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    ours = (
+        "import os, sys; from runbook.system import processes\n"
+        "code = processes.attend([sys.executable, '-I', '-c', sys.argv[1]], env=os.environ)\n"
+        "print('code', code)\n"
+    )
+    child = pexpect.spawn(PYTHON, ["-c", ours, editor], cwd=str(Path(__file__).parents[2]), timeout=30)
+    try:
+        child.expect_exact("editing True")
+        child.sendintr()
+        child.expect_exact("interrupted")
+        child.expect_exact("code 5")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+
+
+def test_an_editor_that_is_not_there_is_named() -> None:
+    with pytest.raises(ToolMissing, match="no-such-editor is not installed"):
+        processes.attend(["no-such-editor"], env=dict(os.environ))
