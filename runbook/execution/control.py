@@ -1,0 +1,242 @@
+"""The supervisor's ear: a Unix socket where terminals come and go. Never waits for any of them.
+
+A terminal is told that the journal grew, and reads it itself; only questions, answers and commands go over
+the socket. One terminal drives, others watch. The same user's processes only, and none that descends from the
+kernel (`family`): a step can't answer its own question.
+"""
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+from typing import Protocol
+
+from runbook.errors import FormatError, InputError, LockBusy, RunbookError
+from runbook.execution import messages
+from runbook.execution.family import Peer, peer_of, require_stranger
+from runbook.execution.messages import (
+    Asked,
+    Away,
+    Command,
+    FromSupervisor,
+    Head,
+    Hello,
+    Mode,
+    Over,
+    Said,
+    Told,
+    Welcome,
+)
+from runbook.execution.questions import Answer, Question
+from runbook.system import files
+
+HELLO_SECONDS = 10
+HEAD_SECONDS = 0.02  # how often a terminal is told of a journal that grows
+SLOW_SECONDS = 0.5  # and one that does not read what it is told
+SLOW_BYTES = 64 << 10
+DEAD_BYTES = 4 << 20
+
+
+class Listener(Protocol):
+    """What the supervisor does with what terminals say. Called in its event loop, one at a time."""
+
+    def answered(self, answer: Answer, *, by: str) -> None:
+        """Take an answer. Raises InputError when it does not fit: the terminal is told why."""
+
+    def commanded(self, command: Command, *, by: str) -> None: ...
+
+    def visited(self, *, by: str, mode: Mode, what: str) -> None:
+        """A terminal `came`, `left` or `took-over`."""
+
+
+class _Visitor:
+    def __init__(self, hello: Hello, writer: asyncio.StreamWriter) -> None:
+        self.who = hello.who
+        self.mode: Mode = hello.mode
+        self.writer = writer
+        self.seen = -1
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self.writer.transport.get_write_buffer_size()
+
+    def say(self, message: FromSupervisor) -> None:
+        """Hand a message to the system, now or later; a terminal that never reads is let go."""
+        if self.writer.is_closing():
+            return
+        if self.waiting_bytes > DEAD_BYTES:
+            self.writer.transport.abort()
+            return
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self.writer.write(messages.encode(message))
+
+
+class Control:
+    """The socket of one supervisor. `own` is the supervisor's pid, `mark` the kernel's (see `family`)."""
+
+    def __init__(self, listener: Listener, *, execution: str, own: int, mark: str | None = None) -> None:
+        self._listener = listener
+        self._execution = execution
+        self._own = own
+        self._mark = mark
+        self._visitors: list[_Visitor] = []
+        self._question: Question | None = None
+        self._length = 0
+        self._nudge: asyncio.TimerHandle | None = None
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, path: Path) -> None:
+        """Listen at `path`; what a dead supervisor left there is taken away. Raises StorageError.
+
+        The caller holds the execution's lease, so nobody else can be listening here.
+        """
+        files.remove(path)
+        with files.storage_errors(path):
+            self._server = await asyncio.start_unix_server(
+                self._met, path=str(path), limit=messages.LIMIT_BYTES
+            )
+
+    def grew(self, length: int) -> None:
+        """The journal has `length` lines: tell those who look, soon, and not for every line."""
+        self._length = length
+        if self._nudge is None and self._visitors:
+            self._nudge = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._tell_heads)
+
+    def asked(self, question: Question | None) -> None:
+        """A question is open, or (None) is not any more."""
+        self._question = question
+        for visitor in self._visitors:
+            if visitor.mode == "drive":
+                visitor.say(Asked(question=question))
+
+    async def over(self, *, sealed: bool) -> None:
+        """Say that the run has ended, and see everybody out: at most a second is given to the slow."""
+        for visitor in self._visitors:
+            visitor.say(Head(length=self._length))
+            visitor.say(Over(sealed=sealed))
+        if self._server is not None:
+            self._server.close()
+        drains = [asyncio.ensure_future(visitor.writer.drain()) for visitor in self._visitors]
+        if drains:
+            await asyncio.wait(drains, timeout=1)
+            for drain in drains:
+                drain.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *drains, return_exceptions=True)
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Who drives now: at most one."""
+        return tuple(visitor.who for visitor in self._visitors if visitor.mode == "drive")
+
+    def _tell_heads(self) -> None:
+        self._nudge = None
+        slow = False
+        for visitor in self._visitors:
+            if visitor.mode == "command" or visitor.seen == self._length:
+                continue
+            if visitor.waiting_bytes > SLOW_BYTES:
+                slow = True
+                continue
+            visitor.seen = self._length
+            visitor.say(Head(length=self._length))
+        if slow:
+            self._nudge = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._tell_heads)
+
+    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            require_stranger(_peer(writer), to=self._own, mark=self._mark)
+            line = await asyncio.wait_for(_line(reader), HELLO_SECONDS)
+            hello = messages.from_terminal(line)
+            if not isinstance(hello, Hello):
+                raise FormatError("the first message must be a hello")
+            messages.plain_name(hello.who)
+            visitor = self._let_in(hello, writer)
+        except (RunbookError, TimeoutError) as error:
+            code = error.code if isinstance(error, RunbookError) else "format"
+            writer.write(messages.encode(Away(code=code, words=str(error))))
+            return
+        try:
+            await self._listen(visitor, reader)
+        finally:
+            self._visitors.remove(visitor)
+            if visitor.mode != "command":
+                self._listener.visited(by=visitor.who, mode=visitor.mode, what="left")
+
+    def _let_in(self, hello: Hello, writer: asyncio.StreamWriter) -> _Visitor:
+        visitor = _Visitor(hello, writer)
+        driving = next((one for one in self._visitors if one.mode == "drive"), None)
+        if hello.mode == "drive" and driving is not None:
+            if not hello.take:
+                raise LockBusy(f"{driving.who} drives this run: watch it, or take it over")
+            driving.mode = "watch"
+            driving.say(Asked(question=None))
+            driving.say(Away(code="taken", words=f"{hello.who} has taken over; you watch now"))
+        self._visitors.append(visitor)
+        visitor.say(Welcome(execution=self._execution, mode=hello.mode))
+        if hello.mode == "command":
+            return visitor
+        took = f"took-over from {driving.who}" if hello.mode == "drive" and driving is not None else "came"
+        self._listener.visited(by=hello.who, mode=hello.mode, what=took)
+        visitor.seen = self._length
+        visitor.say(Head(length=self._length))
+        if hello.mode == "drive":
+            visitor.say(Asked(question=self._question))
+        return visitor
+
+    async def _listen(self, visitor: _Visitor, reader: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await _line(reader)
+                if not line:
+                    return
+                message = messages.from_terminal(line)
+                self._hear(visitor, message)
+            except InputError as error:
+                visitor.say(Told(words=str(error) + (f" ({error.hint})" if error.hint else "")))
+
+    def _hear(self, visitor: _Visitor, message: messages.FromTerminal) -> None:
+        match message:
+            case Said(answer=answer):
+                if visitor.mode != "drive":
+                    raise InputError("you watch this run; only who drives it may answer")
+                self._listener.answered(answer, by=visitor.who)
+            case Command():
+                if visitor.mode == "watch":
+                    raise InputError("you watch this run; drive it, or use `runbook stop`")
+                self._listener.commanded(message, by=visitor.who)
+                visitor.say(Told(words="heard"))
+            case Hello():
+                raise InputError("you are in already")
+
+
+def _peer(writer: asyncio.StreamWriter) -> Peer:
+    connection = writer.get_extra_info("socket")
+    return peer_of(_plain_socket(connection))
+
+
+def _plain_socket(connection: object) -> socket.socket:
+    """asyncio hands out a wrapper that has what is needed here."""
+    return connection  # type: ignore[return-value]  # a TransportSocket: getsockopt is the same
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """One line without its end; empty at the end. Raises FormatError for one above the limit."""
+    try:
+        return (await reader.readline()).rstrip(b"\n")
+    except ValueError as error:
+        raise FormatError(f"a message above {messages.LIMIT_BYTES} bytes") from error
