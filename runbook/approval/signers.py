@@ -123,8 +123,7 @@ def _lines(data: bytes, name: str) -> Iterator[tuple[int, str]]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise TrustError("not UTF-8", subject=name, line=line) from error
+        raise TrustError("not UTF-8", subject=name, line=data.count(b"\n", 0, error.start) + 1) from error
     for number, line in enumerate(text.split("\n"), start=1):
         hidden = _HIDING.search(line)
         if hidden:

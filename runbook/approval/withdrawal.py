@@ -1,8 +1,8 @@
 """Withdrawals: a signed word that takes one approval back (DESIGN §5.2, `withdrawn/`).
 
-Pure. A withdrawal names an approval by its id and holds for ever: what the key that signed it became later does
-not matter, since a withdrawal only takes away, and whoever writes the trust files could take the approval away
-too. Only the person who approved withdraws: one signed by another person's enrolled key refuses the trust files.
+Pure. A withdrawal names an approval by its id and holds for ever: what the key that signed it became later
+does not matter, since a withdrawal only takes away, and whoever writes the trust files could take the
+approval away too. Only the person who approved withdraws: another's key under it refuses the trust files.
 """
 
 import re
