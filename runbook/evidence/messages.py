@@ -1,17 +1,17 @@
 """Messages: what the kernel said, as the payload of a journal event, and back, exactly. Pure.
 
 A journal line has no floats and no endless nesting, a kernel's message may have both. So a message's content
-is written with five marked forms, each an object whose keys begin with `$`:
+is written with a few marked forms, each an object whose keys begin with `$`:
 
     {"$float": "0.1"}               a float, as Python's repr
     {"$json": "…"}                  a value nested deeper than `DEPTH`, as JSON text
-    {"$text": "…", …}               not used by content itself; reserved
     {"$blob": "<sha256>", "as": "base64" | "base64-line" | "base64-lines"}
                                     base64 text: the bytes are a blob; `-line` ends with a line feed, `-lines`
                                     is cut into lines of 76 characters, each with a line feed
+    {"$lost": "<why>"}              a value nested deeper than Python itself can write
     {"$$name": …}                   a key of the content that itself begins with `$`: one more `$` before it
 
-Nothing is dropped: `content(payload(message))` equals the message's content.
+But for `$lost` nothing is dropped: `content(payload(message))` equals the message's content.
 """
 
 import base64
@@ -94,7 +94,7 @@ def _encoded(value: object, put: Put, depth: int) -> object:
     if isinstance(value, float):
         return {"$float": repr(value)}
     if depth >= DEPTH:
-        return {"$json": json.dumps(value, sort_keys=True, default=_refuse)}
+        return _as_text(value)
     if isinstance(value, Mapping):
         made: dict[str, object] = {}
         for key, inner in value.items():
@@ -109,6 +109,13 @@ def _encoded(value: object, put: Put, depth: int) -> object:
     if isinstance(value, datetime):  # jupyter_client reads some texts as dates
         return value.isoformat()
     return _refuse(value)
+
+
+def _as_text(value: object) -> dict[str, object]:
+    try:
+        return {"$json": json.dumps(value, sort_keys=True, default=_refuse)}
+    except RecursionError:
+        return {"$lost": "nested too deep to be written"}
 
 
 def _refuse(value: object) -> object:
@@ -147,6 +154,8 @@ def decoded(value: object, *, get: Get) -> object:
             return float(digits)
         case {"$json": str(text)} if len(value) == 1:
             return json.loads(text)
+        case {"$lost": str(why)} if len(value) == 1:
+            return f"[lost: {why}]"
         case {"$blob": str(name), "as": ("base64" | "base64-line" | "base64-lines") as form} if (
             len(value) == 2
         ):
@@ -166,6 +175,17 @@ def content(payload: Mapping[str, object], *, get: Get) -> dict[str, object]:
     """
     found = decoded(payload.get("content"), get=get)
     return found if isinstance(found, dict) else {}
+
+
+def weighed(kind: str, content: Mapping[str, object]) -> bytes:
+    """The bytes that limits count and hash: a stream's text in UTF-8, of other messages the content as JSON."""
+    text = content.get("text")
+    if kind == "stream" and isinstance(text, str):
+        return text.encode("utf-8", "surrogatepass")
+    try:
+        return json.dumps(content, sort_keys=True, default=str).encode("ascii")
+    except RecursionError:
+        return b""
 
 
 def output(kind: str, content: Mapping[str, object]) -> dict[str, object] | None:

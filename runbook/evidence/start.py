@@ -43,8 +43,9 @@ _FIRST = "runbook run-start v1"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NONE = "none"
 _ORDER = (
-    "id", "workspace", "commit", "path", "text", "steps", "environment", "kind", "dry-run", "approved", "values",
-    "plan", "trust", "approval", "operator", "host", "interpreter", "version", "started", "monotonic",
+    "id", "workspace", "commit", "path", "text", "steps", "environment", "kind", "dry-run", "approved",
+    "values", "plan", "trust", "approval", "operator", "host", "interpreter", "version", "started",
+    "monotonic",
 )  # fmt: skip
 _REPEATED = frozenset({"trust", "approval", "version"})
 
