@@ -84,6 +84,14 @@ def attend(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = No
         signal.signal(signal.SIGINT, before)
 
 
+def begin(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, error_log: int
+) -> "subprocess.Popen[bytes]":
+    """Start a program that outlives us, in its own session: no standard input or output, its standard error
+    in `error_log`, an open file. Returns at once. Raises ToolMissing, NotFoundError, UnavailableError."""
+    return _start(argv, pipe=subprocess.DEVNULL, takes_input=True, env=env, cwd=cwd, errors=error_log)
+
+
 def find(program: str, *, env: Mapping[str, str]) -> str | None:
     """The full path of a program on the PATH of `env`, or None. Relative entries of PATH do not count."""
     entries = env.get("PATH", os.defpath).split(os.pathsep)
@@ -97,6 +105,7 @@ def _start(
     takes_input: bool,
     env: Mapping[str, str] | None,
     cwd: Path | None,
+    errors: int | None = None,
 ) -> "subprocess.Popen[bytes]":
     name = Path(argv[0]).name
     program = argv[0] if "/" in argv[0] else find(argv[0], env=os.environ if env is None else env)
@@ -108,7 +117,7 @@ def _start(
             executable=program,
             stdin=pipe if takes_input else None,
             stdout=pipe,
-            stderr=pipe,
+            stderr=pipe if errors is None else errors,
             env=None if env is None else dict(env),
             cwd=cwd,
             # A passphrase prompt needs our terminal, which another session would not have.
