@@ -83,8 +83,21 @@ CODES: dict[str, Code] = {
     "step.undoes": Code(_R, "an `undoes` that names no step it could undo"),
     "step.checks": Code(_R, "a `checks` that names no step it could check"),
     "step.tag-spelling": Code(_N, "a tag that is not lower-case, or stands twice"),
+    # Parameters
+    "parameters.cell": Code(_R, "a second step tagged parameters, or prose with that tag"),
+    "parameters.default": Code(_N, "a default that does not fit its own declaration"),
+    "parameters.derived": Code(
+        _N, "a default that the text computes: it keeps its old value when others change"
+    ),
+    "parameters.injected": Code(_N, "a step that an earlier run injected, and the next one may leave out"),
+    "parameters.name": Code(_N, "a name that no parameter may have"),
+    "parameters.statement": Code(_N, "a statement between the declarations that declares nothing"),
+    "parameters.twice": Code(_N, "a name that is declared twice"),
+    "parameters.type": Code(_N, "a type that parameters can't have, or none that can be told"),
+    # The second opinion
+    "jupytext.reading": Code(_R, "jupytext reads other cells from this text than this reader"),
 }
-"""Every reason that reading a text can give. Parameters and the second opinion add theirs below."""
+"""Every reason that reading a text can give, the second opinion's included."""
 
 
 def reason(code: str, line: int | None, message: str, hint: str) -> Reason:
