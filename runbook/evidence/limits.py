@@ -2,7 +2,7 @@
 
 Files stay bounded whatever a step prints. What is not kept is counted and hashed, and a `truncated` event
 says so; nothing is ever left out silently. A step that has reached its limit says no more, so that the
-journal never holds a tail without its middle; what decides the step's state (`VITAL`) has a reserve of its own.
+journal never holds a tail without its middle; what decides its state (`VITAL`) has a reserve of its own.
 """
 
 import hashlib
@@ -76,7 +76,10 @@ class OutputLimit:
         self._dropped: dict[str | None, _Dropped] = {}
 
     def begin(self, step: str) -> None:
-        """A new attempt of `step` starts, with an allowance of its own. Call `settle` for the last one first."""
+        """A new attempt of `step` starts, with an allowance of its own.
+
+        Call `settle` for the last one before.
+        """
         for counted in (self._bytes, self._messages, self._reserve):
             counted.pop(step, None)
 

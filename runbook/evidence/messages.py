@@ -178,7 +178,7 @@ def content(payload: Mapping[str, object], *, get: Get) -> dict[str, object]:
 
 
 def weighed(kind: str, content: Mapping[str, object]) -> bytes:
-    """The bytes that limits count and hash: a stream's text in UTF-8, of other messages the content as JSON."""
+    """The bytes that limits count and hash: a stream's text in UTF-8, else the content as JSON."""
     text = content.get("text")
     if kind == "stream" and isinstance(text, str):
         return text.encode("utf-8", "surrogatepass")

@@ -81,7 +81,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run stands. `outcome` is None while a supervisor is at work; `sealed` is what the last event says."""
+    """How a run stands. `outcome`: None while a supervisor is at work; `sealed`: what the last event says."""
 
     steps: tuple[StepStanding, ...]
     outcome: Outcome | None
