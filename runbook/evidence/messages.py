@@ -5,9 +5,9 @@ is written with a few marked forms, each an object whose keys begin with `$`:
 
     {"$float": "0.1"}               a float, as Python's repr
     {"$json": "…"}                  a value nested deeper than `DEPTH`, as JSON text
-    {"$blob": "<sha256>", "as": "base64" | "base64-line" | "base64-lines"}
-                                    base64 text: the bytes are a blob; `-line` ends with a line feed, `-lines`
-                                    is cut into lines of 76 characters, each with a line feed
+    {"$blob": "<sha256>", "as": "base64" | "base64-line" | "base64-lines", "size": 1234}
+                                    base64 text: its bytes, `size` of them, are a blob; `-line` ends with a
+                                    line feed, `-lines` has lines of 76 characters, each with a line feed
     {"$lost": "<why>"}              a value nested deeper than Python itself can write
     {"$$name": …}                   a key of the content that itself begins with `$`: one more `$` before it
 
@@ -25,8 +25,10 @@ from runbook.evidence.events import moment
 
 DEPTH = 40
 """Values nested deeper than this are kept as JSON text."""
-_BLOB_FROM = 4 << 10  # base64 shorter than this stays in the line
+_BLOB_FROM = 1 << 10  # base64 shorter than this stays in the line
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+_FORMS = ("base64", "base64-line", "base64-lines")
 
 Put = Callable[[bytes], str]
 """Keeps bytes and returns their sha256 (`Blobs.put`)."""
@@ -130,9 +132,9 @@ def _image(value: object, put: Put) -> dict[str, object] | None:
         data = base64.b64decode(value, validate=False)
     except (binascii.Error, ValueError):
         return None
-    for form in ("base64", "base64-line", "base64-lines"):
+    for form in _FORMS:
         if _base64(data, form) == value:
-            return {"$blob": put(data), "as": form}
+            return {"$blob": put(data), "as": form, "size": len(data)}
     return None
 
 
@@ -156,9 +158,7 @@ def decoded(value: object, *, get: Get) -> object:
             return json.loads(text)
         case {"$lost": str(why)} if len(value) == 1:
             return f"[lost: {why}]"
-        case {"$blob": str(name), "as": ("base64" | "base64-line" | "base64-lines") as form} if (
-            len(value) == 2
-        ):
+        case {"$blob": str(name), "as": str(form), "size": int(_)} if len(value) == 3 and form in _FORMS:
             return _base64(get(name), form)
     made: dict[str, object] = {}
     for key, inner in value.items():
@@ -175,6 +175,31 @@ def content(payload: Mapping[str, object], *, get: Get) -> dict[str, object]:
     """
     found = decoded(payload.get("content"), get=get)
     return found if isinstance(found, dict) else {}
+
+
+def text_of(payload: Mapping[str, object]) -> str:
+    """What a terminal shows of a `message` payload; empty for what shows nothing. Not inert: see `inert`.
+
+    Content that was moved to a blob is only named: give `journal.whole_payload` to see it.
+    """
+    if "content" not in payload and "blob" in payload:
+        return f"[{payload.get('size')} bytes of output: blobs/{payload['blob']}]\n"
+    kind = payload.get("type")
+    found = payload.get("content")
+    if not isinstance(found, Mapping):
+        return ""
+    if kind == "stream":
+        return _text(found.get("text"))
+    if kind == "error":
+        lines = found.get("traceback")
+        shown = [_shown(line) for line in lines] if isinstance(lines, list | tuple) else []
+        return "\n".join(shown or [f"{found.get('ename')}: {found.get('evalue')}"]) + "\n"
+    if kind in ("display_data", "update_display_data", "execute_result"):
+        data = _mapping(found.get("data"))
+        words = _text(data.get("text/plain"))
+        rest = [f"[{mime}]" for mime in sorted(data) if mime != "text/plain"]
+        return "\n".join([words, *rest] if words else rest) + "\n" if data else ""
+    return ""
 
 
 def weighed(kind: str, content: Mapping[str, object]) -> bytes:
