@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from runbook.errors import ExistsError, FormatError, LockBusy, NotFoundError, St
 
 TEMPORARY = ".{name}.runbook-{pid}-{random}.tmp"
 """The shape of our temporary names; watchers ignore them, check-ups remove them."""
+
+_LEFTOVER = re.compile(r"\..*\.runbook-(?P<pid>[1-9][0-9]*)-[0-9a-f]{8}\.tmp", re.DOTALL)
 
 _HINTS = {
     errno.ENOSPC: "the disk is full: make room and try again",
@@ -127,11 +130,53 @@ def make_new_folder(path: Path, *, mode: int = 0o777) -> None:
         _sync_folder(path.parent)
 
 
-def create(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write a new file, whole and durable. Raises ExistsError when the name is taken, never overwrites."""
-    with storage_errors(path), _temporary(path, data, mode) as temporary:
+def create(path: Path, data: bytes, *, mode: int = 0o666, durable: bool = True) -> None:
+    """Write a new file, whole and durable. Raises ExistsError when the name is taken, never overwrites.
+
+    `durable=False` leaves out the syncs: whole after a kill, perhaps not after a power cut. Only for what
+    is checked by its digest when it is read; `make_durable` makes up for it.
+    """
+    with storage_errors(path), _temporary(path, data, mode, durable=durable) as temporary:
         os.link(temporary, path)
+        if durable:
+            _sync_folder(path.parent)
+
+
+def make_durable(path: Path) -> None:
+    """Make a file that was written without syncs, and its name, survive a power cut."""
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         _sync_folder(path.parent)
+
+
+def refresh(path: Path) -> None:
+    """Set the file's time stamps to now: it is in use, whatever its age."""
+    with storage_errors(path):
+        os.utime(path)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Our temporary files in `folder` whose writer is dead: what a kill left behind. Nothing is removed."""
+    with storage_errors(folder), os.scandir(folder) as entries:
+        found = sorted(entry.path for entry in entries if _LEFTOVER.fullmatch(entry.name))
+    for name in found:
+        match = _LEFTOVER.fullmatch(Path(name).name)
+        if match and not _is_alive(int(match["pid"])):
+            yield Path(name)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def replace(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -153,7 +198,9 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _temporary(path: Path, data: bytes, mode: int, *, exact: bool = False) -> Iterator[Path]:
+def _temporary(
+    path: Path, data: bytes, mode: int, *, exact: bool = False, durable: bool = True
+) -> Iterator[Path]:
     name = TEMPORARY.format(name=path.name[:100], pid=os.getpid(), random=secrets.token_hex(4))
     temporary = path.parent / name
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -162,7 +209,8 @@ def _temporary(path: Path, data: bytes, mode: int, *, exact: bool = False) -> It
             if exact:  # the umask does not apply to a mode that was there before
                 os.fchmod(descriptor, mode)
             write_all(descriptor, data)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         yield temporary

@@ -1,0 +1,174 @@
+"""The local folder: a backend of plain files, readable without this program.
+
+`objects/ab/<sha256>` (`.gz` when that is smaller), `names/<name>`, a README and a format number. Objects are
+made by hard link, so of two makers one wins; refs are swapped under a lock. Survives kill -9 and a full disk:
+what is half written has a temporary name that is never listed, and goes at the next check-up.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runbook.errors import ExistsError, FormatError, NotFoundError, StorageError, StoreDamaged
+from runbook.store.backend import REF_LIMIT_BYTES, Item
+from runbook.store.keys import is_key, require_key
+from runbook.system import files
+
+FORMAT = 1
+_FORMAT_LINE = "runbook store "
+_OBJECT_LIMIT_BYTES = 2 << 30
+_README = """\
+This folder keeps versions of files, so that no edit is ever lost. It is NOT safe to delete.
+
+objects/ab/<sha256>      the bytes of one version; the name is their sha256 (`sha256sum` checks it)
+objects/ab/<sha256>.gz   the same, packed: `zcat` gives the bytes, their sha256 is the name without .gz
+names/<name>             the history of one name: a line of JSON per version, oldest first
+format                   the number of this layout
+
+`runbook versions NAME` lists versions, `runbook restore NAME@VERSION` brings one back. Old versions go by
+themselves, by age and size; the newest version of a name never does.
+"""
+
+
+class Folder:
+    """See `store/backend`. Makes the folder when it is missing; refuses a newer format in words."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = root / "lock"
+        _open(root)
+
+    def put(self, key: str, data: bytes, *, durable: bool = True) -> bool:
+        path = self._path(key)
+        while True:
+            try:
+                files.make_folder(path.parent)
+                files.create(path, data, mode=0o444, durable=durable)
+            except ExistsError:
+                # A sweep looks at the age and deletes under the same lock.
+                with files.locked(self._lock), contextlib.suppress(NotFoundError):
+                    files.refresh(path)
+                    return False
+            except NotFoundError:
+                continue  # an emptied folder was swept away between the two calls
+            else:
+                return True
+
+    def get(self, key: str) -> bytes:
+        try:
+            return files.read(self._path(key), limit_bytes=_OBJECT_LIMIT_BYTES)
+        except NotFoundError:
+            raise NotFoundError("no such object", subject=key) from None
+        except FormatError as error:
+            raise StoreDamaged(error.message, subject=key) from error
+
+    def list(self, prefix: str) -> Iterator[Item]:
+        found: list[Item] = []
+        top = self.root / prefix.split("/", 1)[0] if "/" in prefix else self.root
+        with files.storage_errors(top):
+            for folder, folders, names in os.walk(top):
+                folders.sort()
+                for name in names:
+                    path = Path(folder, name)
+                    key = path.relative_to(self.root).as_posix()
+                    if "/" not in key or not key.startswith(prefix) or not is_key(key):
+                        continue
+                    with contextlib.suppress(FileNotFoundError):
+                        seen = path.lstat()
+                        since = datetime.fromtimestamp(seen.st_mtime, UTC)
+                        found.append(Item(key=key, size_bytes=seen.st_size, since=since))
+        yield from sorted(found, key=lambda item: item.key)
+
+    def delete(self, key: str, *, unless_since: datetime | None = None) -> bool:
+        path = self._path(key)
+        with files.locked(self._lock), files.storage_errors(key):
+            try:
+                since = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+            except FileNotFoundError:
+                return False
+            if unless_since is not None and since > unless_since:
+                return False
+            files.remove(path)
+            return True
+
+    def read_ref(self, key: str) -> bytes | None:
+        try:
+            return files.read(self._path(key), limit_bytes=REF_LIMIT_BYTES)
+        except NotFoundError:
+            return None
+        except FormatError as error:
+            raise StoreDamaged(error.message, subject=key) from error
+
+    def swap_ref(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+        if value is not None and len(value) > REF_LIMIT_BYTES:
+            raise ValueError(f"a ref of {len(value)} bytes")
+        path = self._path(key)
+        files.make_folder(path.parent)
+        with files.locked(self._lock):
+            if self.read_ref(key) != expected:
+                return False
+            if value is None:
+                files.remove(path)
+            else:
+                files.replace(path, value)
+            return True
+
+    def ensure_durable(self, key: str) -> None:
+        try:
+            files.make_durable(self._path(key))
+        except NotFoundError:
+            raise NotFoundError("no such object", subject=key) from None
+
+    def heal(self, key: str, data: bytes) -> None:
+        files.make_folder(self._path(key).parent)
+        files.replace(self._path(key), data, mode=0o444)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Temporary files of writers that were killed."""
+        for folder, _, _ in os.walk(self.root):
+            yield from files.leftovers(Path(folder))
+
+    def _path(self, key: str) -> Path:
+        return self.root.joinpath(*require_key(key).split("/"))
+
+
+def _open(root: Path) -> None:
+    """Make what is missing, several openers at once included; refuse what this program does not know."""
+    line = _format_line(root)
+    if line is None:
+        _make(root)
+        line = _format_line(root) or ""
+    number = line.removeprefix(_FORMAT_LINE).strip()
+    if not line.startswith(_FORMAT_LINE) or not number.isascii() or not number.isdigit():
+        raise StoreDamaged(
+            "this is not the format number of a store",
+            subject=str(root / "format"),
+            hint=f"if README.txt is that of a Runbook store, write the line '{_FORMAT_LINE}{FORMAT}' into it",
+        )
+    if int(number) > FORMAT:
+        raise StorageError(
+            f"this store has format {number}, this program knows {FORMAT}",
+            subject=str(root),
+            hint="update runbook; nothing was changed",
+        )
+
+
+def _format_line(root: Path) -> str | None:
+    try:
+        return files.read(root / "format", limit_bytes=100).decode("ascii", "replace")
+    except NotFoundError:
+        return None
+    except FormatError as error:
+        raise StoreDamaged(error.message, subject=str(root / "format")) from error
+
+
+def _make(root: Path) -> None:
+    """A new store. One that has objects and no format number was damaged: its number is not guessed."""
+    files.make_folder(root)
+    if (root / "objects").is_dir():
+        return
+    for name, text in (("README.txt", _README), ("format", f"{_FORMAT_LINE}{FORMAT}\n")):
+        with contextlib.suppress(ExistsError):
+            files.create(root / name, text.encode("ascii"))

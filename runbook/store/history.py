@@ -1,0 +1,111 @@
+"""A name's history: a line of JSON per version, oldest first. Pure: bytes in, values out.
+
+The first line names the format, the name, and where older lines were moved once there were many. A ref is
+read and written whole, so it stays small: `split` moves the older half into an object.
+"""
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+
+from runbook.canonical import canonical_json
+from runbook.errors import StorageError, StoreDamaged
+
+FORMAT = 1
+SPLIT_BYTES = 64 * 1024
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One version: `number` counts from 1, never used twice; `digest` is hex; `label` says whose it is."""
+
+    number: int
+    digest: str
+    size_bytes: int
+    stamp: str
+    label: str
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What one ref holds. `older` and `aside` are objects (hex): lines moved away, and damaged bytes that
+    were set aside when the history was begun anew."""
+
+    name: str
+    entries: tuple[Entry, ...] = ()
+    older: str | None = None
+    aside: str | None = None
+    last: int = 0  # the highest number ever given out
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    format: int
+    name: str
+    older: str | None
+    aside: str | None
+    last: int
+
+
+def encode(history: History) -> bytes:
+    head = {
+        "format": FORMAT,
+        "name": history.name,
+        "older": history.older,
+        "aside": history.aside,
+        "last": history.last,
+    }
+    lines = [head, *(msgspec.to_builtins(entry) for entry in history.entries)]
+    return b"".join(canonical_json(line) + b"\n" for line in lines)
+
+
+def decode(data: bytes, *, key: str) -> History:
+    """Read a ref back. Raises StoreDamaged for what `encode` did not write, StorageError for a newer one."""
+    try:
+        lines = [json.loads(line) for line in data.splitlines()]
+        if data[-1:] != b"\n" or not lines:
+            raise ValueError("its last line is cut off")
+        if (
+            isinstance(lines[0], dict)
+            and isinstance(lines[0].get("format"), int)
+            and lines[0]["format"] > FORMAT
+        ):
+            raise StorageError(
+                f"this history has format {lines[0]['format']}, this program knows {FORMAT}",
+                subject=key,
+                hint="update runbook; nothing was changed",
+            )
+        # Names may hold surrogates (file names that are not UTF-8), which msgspec's own decoder refuses.
+        head = msgspec.convert(lines[0], _Head)
+        entries = tuple(msgspec.convert(line, Entry) for line in lines[1:])
+    except (ValueError, msgspec.ValidationError, IndexError) as error:
+        raise StoreDamaged(f"a history that cannot be read: {error}", subject=key) from error
+    numbers = [entry.number for entry in entries]
+    if numbers != sorted(set(numbers)) or (numbers and numbers[-1] > head.last):
+        raise StoreDamaged("a history whose numbers do not grow", subject=key)
+    return History(name=head.name, entries=entries, older=head.older, aside=head.aside, last=head.last)
+
+
+def appended(history: History, fresh: Sequence[tuple[str, int, str]], *, stamp: str) -> History:
+    """With new versions (digest, size, label) behind; one that equals the newest of its label is left out."""
+    entries = list(history.entries)
+    number = history.last
+    newest = {entry.label.split(" ", 1)[0]: entry.digest for entry in entries}
+    for digest, size_bytes, label in fresh:
+        group = label.split(" ", 1)[0]
+        if newest.get(group) == digest:
+            continue
+        newest[group] = digest
+        number += 1
+        entries.append(Entry(number=number, digest=digest, size_bytes=size_bytes, stamp=stamp, label=label))
+    return msgspec.structs.replace(history, entries=tuple(entries), last=number)
+
+
+def split(history: History) -> tuple[History, History] | None:
+    """(the older half, the rest) once the ref got large; None before. The caller keeps the older half as an
+    object and names it in the rest."""
+    if len(encode(history)) <= SPLIT_BYTES or len(history.entries) < 4:
+        return None
+    middle = len(history.entries) // 2
+    older = msgspec.structs.replace(
+        history, entries=history.entries[:middle], last=history.entries[middle - 1].number
+    )
+    return older, msgspec.structs.replace(history, entries=history.entries[middle:])

@@ -1,0 +1,163 @@
+"""The store: bytes by digest, names with history, on any backend.
+
+What is put can be got until retention lets go of it; what is got has the digest that was asked for, or
+StoreDamaged is raised. Several processes may use one store at once; nothing here needs a lock of its own.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from runbook.canonical import hex_digest
+from runbook.errors import LockBusy, NotFoundError, StoreDamaged
+from runbook.instants import stamp
+from runbook.store import history as histories
+from runbook.store.backend import Backend
+from runbook.store.folder import Folder
+from runbook.store.history import Entry, History
+from runbook.store.keys import name_key, object_key, require_hex
+
+_PACK_FROM_BYTES = 4096
+_GZIP = 31  # zlib's word for "with gzip's header", so that zcat reads it
+_SWAP_TRIES = 200
+_UNPACKED_LIMIT_BYTES = 2 << 30
+
+
+def open_store(folder: Path) -> "Store":
+    """The store in a local folder, made when it is missing. Raises StorageError, StoreDamaged."""
+    return Store(Folder(folder))
+
+
+class Store:
+    """See the module. Digests are spelled `sha256:<hex>` on both sides."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def put(self, data: bytes, *, durable: bool = True) -> str:
+        """Keep `data` and return its digest. Damaged bytes that stand in its place are healed."""
+        digits = hex_digest(data)
+        packed = _packed(data)
+        key = object_key(digits, packed=packed is not None)
+        kept = data if packed is None else packed
+        if not self.backend.put(key, kept, durable=durable) and not self._is_whole(digits):
+            self.backend.heal(key, kept)
+        return f"sha256:{digits}"
+
+    def get(self, digest: str) -> bytes:
+        """The bytes with this digest. Raises NotFoundError; StoreDamaged when they are not what was put."""
+        digits = require_hex(digest)
+        try:
+            data = self.backend.get(object_key(digits, packed=False))
+        except NotFoundError:
+            try:
+                data = _unpacked(self.backend.get(object_key(digits, packed=True)), digits)
+            except NotFoundError:
+                raise NotFoundError(
+                    "this version is not in the store (any more)",
+                    subject=f"sha256:{digits}",
+                    hint="versions go by age and size; `runbook versions NAME` lists what is there",
+                ) from None
+        if hex_digest(data) != digits:
+            raise StoreDamaged("these bytes are not what was put", subject=f"sha256:{digits}")
+        return data
+
+    def ensure_durable(self, digest: str) -> None:
+        """Make an object that was put without syncs survive a power cut. Raises NotFoundError."""
+        digits = require_hex(digest)
+        try:
+            self.backend.ensure_durable(object_key(digits, packed=False))
+        except NotFoundError:
+            self.backend.ensure_durable(object_key(digits, packed=True))
+
+    def record(self, name: str, fresh: Sequence[tuple[str, int, str]], *, now: datetime) -> tuple[Entry, ...]:
+        """Add versions (digest, size in bytes, label) to a name's history; returns those that were added.
+
+        A version equal to the newest one whose label begins with the same word is left out. A history that
+        cannot be read is set aside as an object, named in the new one, and reported by the check-up.
+        """
+        key = name_key(name)
+        plain = [(require_hex(digest), size_bytes, label) for digest, size_bytes, label in fresh]
+        for _ in range(_SWAP_TRIES):
+            before = self.backend.read_ref(key)
+            known = self._head(key, name, before)
+            after = histories.appended(known, plain, stamp=stamp(now))
+            if after == known:
+                return ()
+            if halves := histories.split(after):
+                older = self.put(histories.encode(halves[0])).removeprefix("sha256:")
+                after = msgspec.structs.replace(halves[1], older=older)
+            if self.backend.swap_ref(key, before, histories.encode(after)):
+                return tuple(entry for entry in after.entries if entry.number > known.last)
+        raise LockBusy("too many writers add versions to one name", subject=name, hint="try again")
+
+    def history(self, name: str) -> tuple[Entry, ...]:
+        """All versions of a name, oldest first; empty for a name nobody recorded. Raises StoreDamaged."""
+        key = name_key(name)
+        before = self.backend.read_ref(key)
+        return () if before is None else self.entries_of(histories.decode(before, key=key))
+
+    def entries_of(self, history: History) -> tuple[Entry, ...]:
+        """The entries of a history, those that were moved into objects included."""
+        parts = [history.entries]
+        seen = 0
+        while history.older is not None and seen < 10_000:
+            history = histories.decode(self.get(history.older), key=history.older)
+            parts.append(history.entries)
+            seen += 1
+        return tuple(entry for part in reversed(parts) for entry in part)
+
+    def names(self) -> Iterator[str]:
+        """Every name with a history, sorted by key; those that cannot be read are left to the check-up."""
+        for key, data in self.refs():
+            try:
+                yield histories.decode(data, key=key).name
+            except StoreDamaged:
+                continue
+
+    def refs(self) -> Iterator[tuple[str, bytes]]:
+        """Every name's key and the bytes of its history."""
+        for item in self.backend.list("names/"):
+            data = self.backend.read_ref(item.key)
+            if data is not None:
+                yield item.key, data
+
+    def _head(self, key: str, name: str, before: bytes | None) -> History:
+        if before is None:
+            return History(name=name)
+        try:
+            return histories.decode(before, key=key)
+        except StoreDamaged:
+            return History(name=name, aside=self.put(before).removeprefix("sha256:"))
+
+    def _is_whole(self, digits: str) -> bool:
+        try:
+            self.get(digits)
+        except (StoreDamaged, NotFoundError):
+            return False
+        return True
+
+
+def _packed(data: bytes) -> bytes | None:
+    """`data` packed when that saves an eighth; the same bytes for the same data."""
+    if len(data) < _PACK_FROM_BYTES:
+        return None
+    packer = zlib.compressobj(level=1, wbits=_GZIP)
+    packed = packer.compress(data) + packer.flush()
+    return packed if len(packed) * 8 <= len(data) * 7 else None
+
+
+def _unpacked(data: bytes, digits: str) -> bytes:
+    try:
+        opener = zlib.decompressobj(wbits=_GZIP)
+        plain = opener.decompress(data, _UNPACKED_LIMIT_BYTES)
+    except zlib.error as error:
+        raise StoreDamaged(
+            f"packed bytes that cannot be opened: {error}", subject=f"sha256:{digits}"
+        ) from error
+    if not opener.eof:
+        raise StoreDamaged("packed bytes that are cut off", subject=f"sha256:{digits}")
+    return plain
