@@ -55,14 +55,14 @@ def sweep(store: Store, limits: Limits, *, now: datetime, pinned: Iterable[str])
         entries = store.entries_of(history)
         left = kept[key]
         if left == entries:
-            stays |= _named(history, entries)
+            stays |= _named(store, history)
             continue
         after = _shortened(store, history, left)
         if store.backend.swap_ref(key, before, histories.encode(after)):
             gone += len(entries) - len(left)
-            stays |= _named(after, left)
+            stays |= _named(store, after)
         else:
-            stays |= _named(history, entries)  # somebody added a version: next time
+            stays |= _named(store, history)  # somebody added a version: next time
     objects, freed = (0, 0) if damaged else _delete(store, stays, now - limits.grace)
     return Swept(versions=gone, objects=objects, size_bytes=freed)
 
@@ -126,8 +126,13 @@ def _shortened(store: Store, history: History, left: tuple[Entry, ...]) -> Histo
     return whole
 
 
-def _named(history: History, entries: tuple[Entry, ...]) -> set[str]:
-    return {entry.digest for entry in entries} | {each for each in (history.older, history.aside) if each}
+def _named(store: Store, history: History) -> set[str]:
+    """Every object that a history needs: its versions, its older parts, what was set aside."""
+    needed: set[str] = set()
+    for digits, part in store.chain_of(history):
+        needed |= {entry.digest for entry in part.entries}
+        needed |= {each for each in (digits, part.aside) if each}
+    return needed
 
 
 def _delete(store: Store, stays: set[str], before: datetime) -> tuple[int, int]:

@@ -102,13 +102,14 @@ class Store:
 
     def entries_of(self, history: History) -> tuple[Entry, ...]:
         """The entries of a history, those that were moved into objects included."""
-        parts = [history.entries]
-        seen = 0
-        while history.older is not None and seen < 10_000:
-            history = histories.decode(self.get(history.older), key=history.older)
-            parts.append(history.entries)
-            seen += 1
-        return tuple(entry for part in reversed(parts) for entry in part)
+        return tuple(entry for _, part in reversed(self.chain_of(history)) for entry in part.entries)
+
+    def chain_of(self, history: History) -> list[tuple[str | None, History]]:
+        """A history and the objects (hex) that hold its older parts, newest first. Raises StoreDamaged."""
+        chain: list[tuple[str | None, History]] = [(None, history)]
+        while (older := chain[-1][1].older) is not None:
+            chain.append((older, histories.decode(self.get(older), key=older)))
+        return chain
 
     def names(self) -> Iterator[str]:
         """Every name with a history, sorted by key; those that cannot be read are left to the check-up."""
