@@ -13,7 +13,7 @@ import msgspec
 
 from runbook.text.conversion import require
 from runbook.text.literals import NotLiteral, SecretCall, evaluate, literal
-from runbook.text.reasons import Degree, Reason
+from runbook.text.reasons import Reason, ordered, reason
 from runbook.text.runbook import Cell, Parameter
 from runbook.text.secret import HOW, parse_source
 from runbook.text.spellings import Unfit, shown
@@ -34,7 +34,6 @@ _HINTS = {
     "parameters.twice": "keep one declaration of each name",
     "parameters.type": "annotate it with one of the types in docs/reference/parameters.md",
 }
-_REFUSED = ("parameters.cell",)
 
 
 def declared(cells: Sequence[Cell]) -> tuple[tuple[Parameter, ...], tuple[Reason, ...]]:
@@ -57,7 +56,7 @@ def declared(cells: Sequence[Cell]) -> tuple[tuple[Parameter, ...], tuple[Reason
             )
             reasons.append(_reason("parameters.cell", cell.line, what))
     if not marked or marked[0].kind != "code":
-        return (), tuple(reasons)
+        return (), ordered(reasons)
     names: dict[str, str] = {}
     for cell in cells[: cells.index(marked[0])]:
         if cell.kind == "code" and "import" in cell.source:
@@ -67,7 +66,7 @@ def declared(cells: Sequence[Cell]) -> tuple[tuple[Parameter, ...], tuple[Reason
                     names.update(_imported(node))
     scanner = _Scanner(marked[0], names)
     scanner.scan()
-    return tuple(scanner.found.values()), tuple(sorted(reasons + scanner.reasons, key=lambda r: r.line or 0))
+    return tuple(scanner.found.values()), ordered(reasons + scanner.reasons)
 
 
 def _tagged(cell: Cell, tag: str) -> bool:
@@ -76,8 +75,7 @@ def _tagged(cell: Cell, tag: str) -> bool:
 
 
 def _reason(code: str, line: int, message: str) -> Reason:
-    degree = Degree.REFUSED if code in _REFUSED else Degree.NOT_NORMAL
-    return Reason(code=code, degree=degree, line=line, message=message, hint=_HINTS[code])
+    return reason(code, line, message, _HINTS[code])
 
 
 def _parsed(source: str) -> ast.Module | None:
