@@ -58,7 +58,7 @@ def spelled(character: str) -> str:
     return f"\\u{{{ord(character):X}}}"
 
 
-def visible(text: str) -> str:
+def block(text: str) -> str:
     """`text` over several lines: line feeds and tabs stay, everything that would be obeyed is spelled."""
     text = _COLOUR.sub("", text)
     return _HIDDEN.sub(lambda match: spelled(match[1]) if match[1] else match[0], text)
