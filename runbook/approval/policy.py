@@ -1,9 +1,9 @@
 """Policy: which approvals a runbook needs, per path and environment (DESIGN §5.2).
 
 Pure. Rules add up. Each rule that matches must be satisfied as it stands, and of every other value the
-strictest wins: so a rule more can ask for more, never for less. A value that a rule leaves out is fixed by that
-rule alone (see `Rule`), never taken from another one: "no opinion" would let a new rule loosen an old one. No
-rule that matches, an unknown key, group or value refuses.
+strictest wins: so a rule more can ask for more, never for less. A value that a rule leaves out is fixed by
+that rule alone (see `Rule`), never taken from another one: "no opinion" would let a new rule loosen an old
+one. No rule that matches, an unknown key, group or value refuses.
 """
 
 import re

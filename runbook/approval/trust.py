@@ -1,7 +1,7 @@
 """Trust: fetches the trust files from the place that the machine or the person chose (DESIGN §5.2).
 
-The edge of this room that reads. Three places behind one small interface: the working tree (every verdict then
-says UNPINNED, because the change under review could have changed them), a git ref, a folder of the machine.
+The edge of this room that reads. Three places behind one small interface: the working tree (every verdict
+then says UNPINNED: the change under review could have changed them), a git ref, a folder of the machine.
 Checks nothing itself: `trusted.assemble` does. Never writes, never fetches from a remote.
 """
 

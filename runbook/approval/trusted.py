@@ -61,7 +61,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assemble(files: Mapping[str, bytes], *, described: str, pinned: bool) -> Trust:
-    """Make a `Trust` of the files' bytes, by their names below `.runbook/`. Raises TrustError naming the file.
+    """A `Trust` of the files' bytes, by their names below `.runbook/`. Raises TrustError naming the file.
 
     All of them are checked before any is believed: a broken one refuses everything, since a line that cannot
     be read may be the one that revokes.
