@@ -60,7 +60,7 @@ bench: $(STAMPS)/bench
 	$(BIN)/python -m benchmarks
 
 resign: $(STAMPS)/run
-	$(BIN)/python -m runbooks.resign
+	$(BIN)/python -m tests.resign
 
 soak: $(STAMPS)/dev
 	RUNBOOK_SOAK=1 $(PYTEST) --timeout 7200 -m "soak or not soak"
