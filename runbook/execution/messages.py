@@ -72,7 +72,7 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag="away", forbid_unknown
 
 
 class Over(msgspec.Struct, frozen=True, kw_only=True, tag="over", forbid_unknown_fields=True):
-    """The run has ended and its journal is whole. `sealed` False: evidence could not be written to the end."""
+    """The run has ended. `sealed` False: its evidence could not be written to the end."""
 
     sealed: bool
 

@@ -8,21 +8,17 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from runbook.approval.decision import Permission
-from runbook.evidence.plan import PlanRecord
+from runbook.approval.decision import SCRATCH, Counted, Permission
+from runbook.errors import RefusedError, UsageError
+from runbook.evidence.plan import PLAN_SCHEMA, CountedApproval, PlannedStep, PlannedValue, PlanRecord
+from runbook.execution.planned import Manner, Selection, planned_steps
+from runbook.instants import stamp
+from runbook.text.injection import inject
 from runbook.text.runbook import Runbook, Step
-from runbook.text.values import Value
+from runbook.text.values import Value, values_digest
 
 DEFAULT_LIFE = timedelta(hours=24)
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which steps were picked. Parameters and `setup` always run; empty picks everything."""
-
-    only: tuple[str, ...] = ()
-    start: str | None = None  # --from
-    end: str | None = None  # --to
-    tags: tuple[str, ...] = ()
+"""How long a plan may wait to be run."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +36,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known around a plan: claims of this machine, kept as evidence."""
 
     id: str
-    workspace: str | None
+    workspace: str | None  # its urn, from the policy
     commit: str | None
     clean: bool | None
     operator: str
@@ -51,20 +47,151 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What will run, permitted in this process. `record` is what is written down of it."""
+class Plan:
+    """What will run, permitted in this process. Can't be made without the permission, nor for other bytes.
 
-    record: PlanRecord
-    source: bytes  # runbook.py, byte for byte
-    runbook: Runbook
-    steps: tuple[Step, ...]  # in the order of the text, with the injected values in place
-    values: tuple[Value, ...]
-    trust: tuple[tuple[str, bytes], ...]  # the trust files the decision was made from
-    permission: Permission
+    `record` is what is written down of it; `steps` what runs, in the order of the text, with the given values
+    in place; `trust` the trust files that the decision was made from, by their names below `.runbook/`.
+    """
+
+    __slots__ = ("permission", "record", "source", "steps", "trust", "values")
+
+    def __init__(
+        self,
+        permission: Permission,
+        record: PlanRecord,
+        *,
+        steps: tuple[Step, ...],
+        values: tuple[Value, ...],
+        trust: tuple[tuple[str, bytes], ...],
+    ) -> None:
+        if not isinstance(permission, Permission):
+            raise TypeError("a plan needs a Permission, and only approval/decision makes one")
+        self.permission = permission
+        self.record = record
+        self.source = permission.request.data
+        self.steps = steps
+        self.values = values
+        self.trust = trust
+
+    @property
+    def runbook(self) -> Runbook:
+        return self.permission.runbook
+
+    def step(self, name: str) -> Step:
+        """The step of this name. Raises KeyError: whoever asks took the name from the plan."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def planned(self, name: str) -> PlannedStep:
+        """What the record says of the step of this name. Raises KeyError."""
+        for step in self.record.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
 
 
 def make_plan(
-    permission: Permission, *, runbook: Runbook, values: tuple[Value, ...], terms: Terms, facts: Facts
+    permission: Permission,
+    *,
+    values: tuple[Value, ...],
+    trust: tuple[tuple[str, bytes], ...],
+    terms: Terms,
+    facts: Facts,
 ) -> Plan:
-    """Work out what will run, be asked, or be skipped, step by step. See `prepare` for what it raises."""
-    raise NotImplementedError
+    """Work out what will run, be asked, or be skipped, step by step.
+
+    Raises RefusedError for what this version does not run, and for manual steps that nobody would do;
+    UsageError for a selection that does not go with the rest; NotFoundError for a step that was selected.
+    """
+    runbook = permission.runbook
+    require_runnable(runbook)
+    selection = terms.selection
+    if selection.said and terms.unattended and terms.environment != SCRATCH:
+        raise UsageError(
+            "--only, --from, --to and --tags do not go with --unattended outside scratch",
+            hint="what was approved for unattended runs is the whole runbook",
+        )
+    steps = inject(runbook.steps, values)
+    manner = Manner(
+        unattended=terms.unattended,
+        dry_run=terms.dry_run,
+        selection=selection,
+        names={value.name: value.value for value in values if not value.secret}
+        | {"environment": terms.environment},
+    )
+    record = _record(permission, values, terms, facts, planned_steps(steps, manner))
+    return Plan(permission, record, steps=steps, values=values, trust=trust)
+
+
+def require_runnable(runbook: Runbook) -> None:
+    """Raise RefusedError for what is read and can be approved, but not run by this version."""
+    header = runbook.header
+    secrets = [parameter.name for parameter in runbook.parameters if parameter.secret]
+    if header.includes is not None:
+        raise _not_yet("brings files along (includes:)")
+    if header.agent:
+        raise _not_yet("wants an ssh-agent (agent: true)")
+    if secrets:
+        raise _not_yet(f"takes secrets ({', '.join(secrets)})")
+
+
+def _not_yet(what: str) -> RefusedError:
+    return RefusedError(
+        f"this runbook {what}, and this version of runbook can't run that yet",
+        hint="it can be written, reviewed and approved; run it with a later version",
+    )
+
+
+def _record(
+    permission: Permission,
+    values: tuple[Value, ...],
+    terms: Terms,
+    facts: Facts,
+    steps: tuple[PlannedStep, ...],
+) -> PlanRecord:
+    runbook, verdict = permission.runbook, permission.verdict
+    return PlanRecord(
+        schema=PLAN_SCHEMA,
+        id=facts.id,
+        runbook=permission.request.path,
+        title=runbook.title,
+        text=runbook.text,
+        steps_digest=runbook.steps_digest,
+        environment=terms.environment,
+        kind="unattended" if terms.unattended else "interactive",
+        dry_run=terms.dry_run,
+        selection=terms.selection.said,
+        approved=verdict.approved,
+        expired_reason=permission.reason,
+        trust=verdict.trust,
+        counted=tuple(_counted(one) for one in verdict.counted),
+        values=tuple(
+            PlannedValue(name=one.name, type_text=one.type_text, literal=one.literal, origin=one.origin)
+            for one in values
+        ),
+        values_digest=values_digest(values),
+        steps=steps,
+        workspace=facts.workspace,
+        commit=facts.commit,
+        clean=facts.clean,
+        operator=facts.operator,
+        host=facts.host,
+        interpreter=facts.interpreter,
+        variables=facts.variables,
+        versions=facts.versions,
+        created=stamp(facts.created),
+        expires=stamp(facts.created + terms.life),
+    )
+
+
+def _counted(one: Counted) -> CountedApproval:
+    return CountedApproval(
+        principal=one.principal,
+        approval=one.approval,
+        fingerprint=one.fingerprint,
+        issued=stamp(one.issued),
+        expires=stamp(one.expires),
+    )

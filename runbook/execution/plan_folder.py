@@ -1,25 +1,184 @@
 """A plan on disk: the execution's folder before it runs. Writes it once, reads it back believing nothing.
 
 Folder: `executions/2026-11/20261121T001205Z-web-restart-7f3a9c`. A plan read back is decided again from its
-bytes, it runs once (spent plans are remembered outside the folder) and it expires.
+bytes, it runs once (`registry`) and it expires.
 """
 
 from datetime import datetime
 from pathlib import Path
 
-from runbook.execution.plan import Plan
+import msgspec
+
+from runbook.approval import trust as trusting
+from runbook.approval.decision import Request
+from runbook.approval.trusted import Trust
+from runbook.canonical import canonical_json
+from runbook.decoding import decode_json
+from runbook.errors import FormatError, NotFoundError, RefusedError
+from runbook.evidence import folder as folders
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
+from runbook.execution import registry
+from runbook.execution.plan import Facts, Plan, Terms, make_plan
+from runbook.execution.planned import Selection
+from runbook.execution.prepare import interpreter, permit, variables
+from runbook.instants import parse_stamp
+from runbook.system import files
+from runbook.text.values import DEFAULT, Given, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
 
+PLAN_LIMIT_BYTES = 16 << 20
+SOURCE_LIMIT_BYTES = 1 << 20
 
-def write(plan: Plan, executions: Path) -> Path:
+
+def write(plan: Plan, executions: Path, *, state: Path) -> Path:
     """Make the execution's folder with the plan in it, and return its path. Nothing there is overwritten.
 
-    Raises ExistsError, StorageError.
+    `state` is the user's state folder, where it is remembered. Raises ExistsError, StorageError.
     """
-    raise NotImplementedError
+    folder = folders.make(executions, folders.parse_id(plan.record.id))
+    files.make_new_folder(folder.work)
+    files.create(folder.runbook, plan.source)
+    for name, data in plan.trust:
+        place = folder.trust / name
+        files.make_folder(place.parent)
+        files.create(place, data)
+    data = plan_bytes(plan.record)
+    registry.remember(state, folder, data)
+    files.create(folder.plan, data)  # last: a folder without it is no plan
+    return folder.path
+
+
+def plan_bytes(record: PlanRecord) -> bytes:
+    """`plan.json`, byte for byte."""
+    return canonical_json(msgspec.to_builtins(record)) + b"\n"
+
+
+def read_record(folder: ExecutionFolder) -> tuple[PlanRecord, bytes]:
+    """`plan.json` as a value, and its bytes; gives no permission. Raises FormatError, NotFoundError."""
+    try:
+        data = files.read(folder.plan, limit_bytes=PLAN_LIMIT_BYTES)
+    except NotFoundError as error:
+        raise NotFoundError("there is no plan in this folder", subject=folder.id) from error
+    record = decode_json(data, PlanRecord, name=f"{folder.id}/plan.json", limit_bytes=PLAN_LIMIT_BYTES)
+    if record.schema != PLAN_SCHEMA:
+        raise FormatError(f"plan.json has schema {record.schema}, this version knows {PLAN_SCHEMA}")
+    return record, data
 
 
 def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:
-    """Read a plan back and decide everything again. Raises as `prepare` does, and RefusedError when the plan
-    was edited, copied, spent or has expired."""
-    raise NotImplementedError
+    """Read a plan back and decide everything again, in this order, any doubt refuses:
+
+    1 its folder has the plan's name, and is where the plan was written, with the same bytes; 2 it was not run
+    before; 3 it has not expired; 4 the decision on `runbook.py` as it lies there, with these values; 5 the
+    trust is what it was when it was planned; 6 planned again, it says the same, line for line.
+
+    Raises RefusedError, NotPermitted, TextRefused, TrustError, FormatError, NotFoundError, StorageError.
+    """
+    folder = ExecutionFolder(execution)
+    record, data = read_record(folder)
+    if record.id != folder.id:
+        raise RefusedError(
+            f"the plan in this folder is {record.id}'s", subject=folder.id, hint="a copied plan does not run"
+        )
+    registry.require_original(around.state_folder, folder, data)
+    registry.require_unspent(around.state_folder, folder)
+    if now >= parse_stamp(record.expires):
+        raise RefusedError(
+            f"this plan has expired at {record.expires}", subject=folder.id, hint="plan it again"
+        )
+    plan = _decide_again(folder, record, workspace=workspace, around=around, now=now)
+    if plan.record != record or plan_bytes(plan.record) != data:
+        raise RefusedError(
+            f"plan.json does not say what its runbook and values say ({_difference(plan.record, record)})",
+            subject=folder.id,
+            hint="it was edited, or planned by another version; plan it again",
+        )
+    return plan
+
+
+def _decide_again(
+    folder: ExecutionFolder, record: PlanRecord, *, workspace: Workspace, around: Surroundings, now: datetime
+) -> Plan:
+    trust = trusting.load_or_refusal(workspace, env=around.env)
+    source = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
+    request = Request(
+        data=source,
+        path=record.runbook,
+        environment=record.environment,
+        unattended=record.kind == "unattended",
+        values=record.values_digest,
+        machine_environments=workspace.settings.environments,
+    )
+    permission = permit(request, trust, now=now, reason=record.expired_reason)
+    assert isinstance(trust, Trust)  # a TrustError has refused
+    _require_same_trust(folder, trust)
+    given = [
+        Given(name=one.name, raw=one.literal, origin=one.origin, form="literal")
+        for one in record.values
+        if one.origin != DEFAULT
+    ]
+    values = resolve(permission.runbook.parameters, given, base=around.cwd)
+    if values_digest(values) != record.values_digest:
+        raise RefusedError("the values in plan.json are not those of its digest", subject=folder.id)
+    terms = Terms(
+        environment=record.environment,
+        unattended=record.kind == "unattended",
+        dry_run=record.dry_run,
+        selection=_selection(record),
+        expired_reason=record.expired_reason,
+        life=parse_stamp(record.expires) - parse_stamp(record.created),
+    )
+    facts = Facts(
+        id=record.id,
+        workspace=trust.workspace,
+        commit=record.commit,
+        clean=record.clean,
+        operator=record.operator,
+        host=record.host,
+        interpreter=interpreter(workspace),  # never what the file says: it would be a program to start
+        variables=variables(permission.runbook, workspace),
+        versions=record.versions,
+        created=parse_stamp(record.created),
+    )
+    return make_plan(permission, values=values, trust=trust.files, terms=terms, facts=facts)
+
+
+def _require_same_trust(folder: ExecutionFolder, trust: Trust) -> None:
+    """The evidence keeps the trust files of the plan: they must be those that decide now."""
+    kept = {name: folder.trust / name for name, _ in trust.files}
+    for name, data in trust.files:
+        try:
+            same = files.read(kept[name], limit_bytes=SOURCE_LIMIT_BYTES) == data
+        except NotFoundError:
+            same = False
+        if not same:
+            raise RefusedError(
+                f"{name} is not what it was when this was planned", subject=folder.id, hint="plan it again"
+            )
+
+
+def _selection(record: PlanRecord) -> Selection:
+    """The selection as it was said. Raises FormatError for words that nobody could have said."""
+    only: list[str] = []
+    tags: list[str] = []
+    start = end = None
+    for said in record.selection:
+        match said.split(" ", 1):
+            case ["--only", name]:
+                only.append(name)
+            case ["--tags", tag]:
+                tags.append(tag)
+            case ["--from", name]:
+                start = name
+            case ["--to", name]:
+                end = name
+            case _:
+                raise FormatError(f"{said!r} is no selection", subject="plan.json")
+    return Selection(only=tuple(only), start=start, end=end, tags=tuple(tags))
+
+
+def _difference(now: PlanRecord, then: PlanRecord) -> str:
+    """The first field that differs, for people."""
+    names = [name for name in then.__struct_fields__ if getattr(now, name) != getattr(then, name)]
+    return names[0] if names else "its spelling"

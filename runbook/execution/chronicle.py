@@ -1,0 +1,120 @@
+"""The chronicle: everything that happens in a run goes through here into its journal, and nowhere else.
+
+Reads the clock for every event, keeps the limit of what steps may say, and notices when evidence can no
+longer be written: `broken` then holds why, and the run has to stop. Never holds back an event, never sends
+one anywhere but to the journal.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from runbook.canonical import Json, canonical_json
+from runbook.errors import RunbookError
+from runbook.evidence import messages
+from runbook.evidence.events import Event
+from runbook.evidence.journal import JournalWriter
+from runbook.evidence.limits import OutputLimit
+from runbook.evidence.states import Progress
+from runbook.execution.kernel_values import KernelMessage
+from runbook.system import clock
+
+_RELEASE_MESSAGES = 256
+_RELEASE_BYTES = 1 << 20
+
+
+class Chronicle:
+    """The journal of one run while it is written. `grew` is called with the number of lines there are."""
+
+    def __init__(
+        self, writer: JournalWriter, progress: Progress, limit: OutputLimit, *, grew: Callable[[int], None]
+    ) -> None:
+        self._writer = writer
+        self._limit = limit
+        self._grew = grew
+        self._unreleased_messages = 0
+        self._unreleased_bytes = 0
+        self._foreign: set[str] = set()
+        self.progress = progress
+        self.broken: asyncio.Future[RunbookError] = asyncio.get_running_loop().create_future()
+        self.release: Callable[[int], None] | None = None
+        """Told the number of the last kernel message that is in the journal, now and then."""
+
+    def tell(self, kind: str, **payload: Json) -> Event | None:
+        """Write one event; None when evidence is broken, which `broken` says to whoever runs steps."""
+        if self.broken.done():
+            return None
+        try:
+            event = self._writer.append(kind, payload, t=clock.now(), m=clock.monotonic_ns())
+        except RunbookError as error:
+            self.broken.set_result(error)
+            return None
+        self.progress.feed(event)
+        self._grew(self._writer.length)
+        return event
+
+    def boundary(self) -> None:
+        """Make everything so far survive a power cut: between steps, and before a person is asked."""
+        if self.broken.done():
+            return
+        try:
+            self._writer.sync()
+        except RunbookError as error:
+            self.broken.set_result(error)
+
+    def heard(self, message: KernelMessage) -> None:
+        """Write down what the kernel published, or count it where the limit is reached."""
+        if message.origin == "foreign" and message.runs_code:
+            self._tell_foreign(message)
+        payload = messages.payload(
+            {
+                "header": message.header,
+                "parent_header": message.parent,
+                "metadata": message.metadata,
+                "content": message.content,
+                "buffers": message.buffers,
+            },
+            channel=message.channel,
+            step=message.step,
+            put=self._writer.blobs.put,
+            spooled=message.spooled,
+        )
+        size = canonical_json(payload["content"])
+        if self._limit.admit(message.step, message.type, size):
+            self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
+        self._count(message.spooled, len(size))
+
+    def settle(self, step: str | None) -> None:
+        """Say what was dropped of a step that has ended."""
+        truncated = self._limit.settle(step)
+        if truncated is not None:
+            self.tell("truncated", **truncated.payload)  # type: ignore[arg-type]  # text and numbers
+
+    def settle_all(self) -> None:
+        """Say what was dropped and not told yet, before the end."""
+        for step in self._limit.unsettled():
+            self.settle(step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _tell_foreign(self, message: KernelMessage) -> None:
+        """One event for each request that somebody else made, with its code where the kernel tells it."""
+        request = str(message.parent.get("msg_id", ""))
+        if message.type == "execute_input" or request not in self._foreign:
+            self._foreign.add(request)
+            code = message.content.get("code")
+            self.tell(
+                "foreign",
+                session=str(message.parent.get("session", "")),
+                message=request,
+                content=code if isinstance(code, str) else "",
+            )
+
+    def _count(self, spooled: int | None, size: int) -> None:
+        self._unreleased_messages += 1
+        self._unreleased_bytes += size
+        if self._unreleased_messages < _RELEASE_MESSAGES and self._unreleased_bytes < _RELEASE_BYTES:
+            return
+        if self.release is not None and spooled is not None and not self.broken.done():
+            self.release(spooled)
+            self._unreleased_messages = self._unreleased_bytes = 0

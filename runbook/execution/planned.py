@@ -1,0 +1,174 @@
+"""Which steps will run: what the plan says of each step before the start. Pure (DESIGN §7.3).
+
+Everything that can be known beforehand is decided here, so that what will be skipped is said first, and so
+that the same plan read back says the same.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from runbook.canonical import hex_digest
+from runbook.errors import NotFoundError, RefusedError, UsageError
+from runbook.evidence.plan import PlannedStep
+from runbook.text import when
+from runbook.text.injection import DECLARATION, TAG
+from runbook.text.runbook import Step
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which steps were picked. Parameters and `setup` always run; empty picks everything."""
+
+    only: tuple[str, ...] = ()
+    start: str | None = None  # --from
+    end: str | None = None  # --to
+    tags: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """As it was said on the command line, for the record."""
+        words = [f"--only {name}" for name in self.only]
+        words += [f"--from {self.start}"] if self.start else []
+        words += [f"--to {self.end}"] if self.end else []
+        return (*words, *(f"--tags {tag}" for tag in self.tags))
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How the steps are going to be run. `names`: what a `when` may ask about, with its value."""
+
+    unattended: bool
+    dry_run: bool
+    selection: Selection
+    names: Mapping[str, object]
+
+
+def planned_steps(steps: Sequence[Step], manner: Manner) -> tuple[PlannedStep, ...]:
+    """Each step, prose included, with what will become of it.
+
+    Raises NotFoundError for a selected step or tag that is not there, UsageError for a range that is empty,
+    RefusedError for manual steps in an unattended run.
+    """
+    selected = _selected(steps, manner.selection)
+    planned = tuple(_planned(step, manner, selected) for step in steps)
+    planned = _settle_checks(planned)
+    if manner.unattended:
+        _require_nobody_needed(planned)
+    return planned
+
+
+def _planned(step: Step, manner: Manner, selected: frozenset[str]) -> PlannedStep:
+    will, why = _future(step, manner, selected)
+    return PlannedStep(
+        index=step.index,
+        name=step.name,
+        kind=step.kind,
+        title=step.title,
+        tags=step.tags,
+        timeout_seconds=step.timeout_seconds,
+        retries=step.retries,
+        when=step.when,
+        undoes=step.undoes,
+        checks=step.checks,
+        source=hex_digest(step.cell.source.encode("utf-8")),
+        line=step.cell.line or None,
+        will=will,
+        why=why,
+    )
+
+
+Will = Literal["run", "skip", "ask", "show"]
+
+
+def _future(step: Step, manner: Manner, selected: frozenset[str]) -> tuple[Will, str]:
+    """What will become of a step, and why: the first that holds."""
+    if step.kind == "prose":
+        return "show", ""
+    declares = step.has(DECLARATION) or step.has(TAG)
+    if step.has("frozen"):
+        return "skip", "frozen"
+    if step.undoes is not None:
+        return "skip", "undo"
+    if step.name not in selected:
+        return "skip", "selection"
+    if step.when is not None and not when.evaluate(step.when, manner.names):
+        return "skip", "when"
+    if manner.dry_run and not (declares or step.has("read-only")):
+        return "skip", "dry-run"
+    if step.kind == "manual":
+        return "ask", "manual"
+    for tag in ("danger", "confirm"):
+        if step.has(tag):
+            return ("run" if manner.unattended else "ask"), tag
+    return "run", ""
+
+
+def _selected(steps: Sequence[Step], selection: Selection) -> frozenset[str]:
+    runnable = [step for step in steps if step.kind != "prose"]
+    names = [step.name for step in runnable]
+    picked = set(names)
+    wanted = [name for name in (*selection.only, selection.start, selection.end) if name is not None]
+    for name in wanted:
+        _require_known(name, names)
+    for step in runnable:
+        if step.undoes is not None and step.name in selection.only:
+            raise UsageError(
+                f"{step.name} undoes {step.undoes}: it never runs by itself",
+                hint=f"it is offered once {step.undoes} has run",
+            )
+    if selection.only:
+        picked &= set(selection.only)
+    if selection.start is not None:
+        picked &= set(names[names.index(selection.start) :])
+    if selection.end is not None:
+        picked &= set(names[: names.index(selection.end) + 1])
+    if selection.tags:
+        _require_tags(selection.tags, runnable)
+        picked &= {step.name for step in runnable if set(step.tags) & set(selection.tags)}
+    if not picked:
+        raise UsageError("this selection leaves no step", subject=", ".join(selection.said))
+    # What says whether a step took effect goes with it.
+    picked |= {step.name for step in runnable if step.checks in picked}
+    return frozenset(picked | {step.name for step in runnable if _always_runs(step)})
+
+
+def _always_runs(step: Step) -> bool:
+    return step.has(DECLARATION) or step.has(TAG) or step.has("setup")
+
+
+def _require_known(name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
+        raise NotFoundError("no step of this runbook has this name", subject=name, hint=hint)
+
+
+def _require_tags(tags: Sequence[str], steps: Sequence[Step]) -> None:
+    known = sorted({tag for step in steps for tag in step.tags})
+    for tag in tags:
+        if tag not in known:
+            hint = f"there are: {', '.join(known)}" if known else "its steps have no tags"
+            raise NotFoundError("no step of this runbook has this tag", subject=tag, hint=hint)
+
+
+def _settle_checks(planned: tuple[PlannedStep, ...]) -> tuple[PlannedStep, ...]:
+    """A step that was left out has no effect to check, unless a person picked the check alone."""
+    moot = {
+        step.name for step in planned if step.will == "skip" and step.why in ("when", "dry-run", "frozen")
+    }
+    return tuple(
+        msgspec.structs.replace(step, will="skip", why="checks")
+        if step.checks in moot and step.will in ("run", "ask")
+        else step
+        for step in planned
+    )
+
+
+def _require_nobody_needed(planned: Sequence[PlannedStep]) -> None:
+    manual = [step.name for step in planned if step.kind == "manual" and step.will == "ask"]
+    if manual:
+        raise RefusedError(
+            f"nobody is there to do its manual steps: {', '.join(manual)}",
+            hint="run it without --unattended",
+        )

@@ -1,0 +1,81 @@
+"""What is remembered of plans outside their folders: where each was written, and that it was run. An edge.
+
+Lies in the user's state folder, so that a plan copied, edited or put back still runs once. A plan that was
+made by somebody else or on another machine is not known here; it is decided again all the same, and runs once.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from runbook.canonical import canonical_json, digest
+from runbook.decoding import decode_json
+from runbook.errors import ExistsError, NotFoundError, RefusedError
+from runbook.evidence.folder import ExecutionFolder
+from runbook.system import files
+
+_LIMIT_BYTES = 1 << 14
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One plan as it was written: the digest of `plan.json`, and its folder."""
+
+    plan: str
+    folder: str
+
+
+def remember(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Remember where a plan was written. Raises StorageError, ExistsError for a name used before."""
+    kept = Written(plan=digest(plan), folder=str(folder.path.resolve()))
+    place = state / "plans" / f"{folder.id}.json"
+    files.make_folder(place.parent, mode=0o700)
+    files.create(place, canonical_json(msgspec.to_builtins(kept)) + b"\n")
+
+
+def require_original(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Raise RefusedError when this plan was written here before, but elsewhere or with other bytes."""
+    try:
+        data = files.read(state / "plans" / f"{folder.id}.json", limit_bytes=_LIMIT_BYTES)
+    except NotFoundError:
+        return
+    kept = decode_json(data, Written, name=f"plans/{folder.id}.json")
+    if kept.plan != digest(plan):
+        raise RefusedError(
+            "plan.json is not what it was when it was written", subject=folder.id, hint="plan it again"
+        )
+    if kept.folder != str(folder.path.resolve()):
+        raise RefusedError(
+            "this execution's folder was copied or moved",
+            subject=folder.id,
+            hint=f"it was planned in {kept.folder}; plan it again",
+        )
+
+
+def spend(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Mark the plan as run, once and for all. Raises RefusedError when it was run before: of two who try at
+    the same moment, one wins."""
+    place = state / "spent" / folder.id
+    files.make_folder(place.parent, mode=0o700)
+    try:
+        files.create(place, f"{digest(plan)}\n".encode("ascii"))
+    except ExistsError as error:
+        raise spent(folder) from error
+
+
+def give_back(state: Path, folder: ExecutionFolder) -> None:
+    """Unmark a plan whose run could not even begin: nothing was written, nothing ran."""
+    files.remove(state / "spent" / folder.id)
+
+
+def require_unspent(state: Path, folder: ExecutionFolder) -> None:
+    """Raise RefusedError when the plan was run before, as its folder or our memory says."""
+    if folder.start.exists() or (state / "spent" / folder.id).exists():
+        raise spent(folder)
+
+
+def spent(folder: ExecutionFolder) -> RefusedError:
+    return RefusedError(
+        "this plan has been run: a plan runs once",
+        subject=folder.id,
+        hint=f"`runbook audit {folder.id}` shows what happened; plan it again to run it again",
+    )
