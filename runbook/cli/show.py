@@ -11,19 +11,19 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from runbook.errors import NotPermitted, ParameterError, RunbookError, TextRefused
-from runbook.evidence.inert import visible
+from runbook.evidence import inert
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2", "cyan": "36"}
 
 
 def say(text: str = "") -> None:
     """One or more lines to standard output; control characters are made visible, line ends stay."""
-    sys.stdout.write(visible(text) + "\n")
+    sys.stdout.write(inert.block(text) + "\n")
 
 
 def warn(text: str) -> None:
     """The same to standard error."""
-    sys.stderr.write(visible(text) + "\n")
+    sys.stderr.write(inert.block(text) + "\n")
 
 
 def json(value: object) -> None:
@@ -33,7 +33,7 @@ def json(value: object) -> None:
 
 
 def paint(text: str, colour: str) -> str:
-    """`text` in a colour, on a terminal that wants one. Only for our own words, after `visible`."""
+    """`text` in a colour, on a terminal that wants one. Only for our own words, after `inert`."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
@@ -41,7 +41,7 @@ def paint(text: str, colour: str) -> str:
 
 def painted(text: str, colour: str) -> None:
     """One line in a colour."""
-    sys.stdout.write(paint(visible(text), colour) + "\n")
+    sys.stdout.write(paint(inert.block(text), colour) + "\n")
 
 
 def width() -> int:
@@ -101,7 +101,7 @@ def many(count: int, word: str) -> str:
 
 def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> None:
     """Columns as wide as they need to be; the last one may run on. Nothing is printed for no rows."""
-    shown = [[visible(cell).replace("\n", " ") for cell in row] for row in rows]
+    shown = [[inert.line(cell) for cell in row] for row in rows]
     if heads and shown:
         shown.insert(0, list(heads))
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))] if shown else []

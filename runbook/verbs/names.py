@@ -5,12 +5,15 @@ Never guesses between two: it says which ones there are. Never follows links out
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from runbook.errors import FormatError, NotFoundError
+from runbook.evidence.folder import ExecutionFolder, executions_below
+from runbook.evidence.folder import find as find_execution
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.reader import read
@@ -19,6 +22,9 @@ from runbook.workspace import Workspace
 
 _SKIPPED = frozenset({"__pycache__", "node_modules"})
 _SHOWN = 8
+_ID_PART = re.compile(r"[0-9]{8}T?[0-9]{0,6}Z?")
+LATEST = "latest"
+"""What people type for the newest execution."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,3 +119,23 @@ def _closest(name: str, known: Sequence[str]) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionFolder | None:
+    """The execution that `name` means: its folder's path, its whole name, or a unique part of at least 6
+    characters that begins with its time. None when it does not look like one."""
+    for start in (cwd, workspace.root):
+        folder = Path(os.path.normpath(start / name))
+        if folder.is_dir() and (folder / "plan.json").is_file():
+            return ExecutionFolder(folder)
+    if name == LATEST:
+        known = executions_below(workspace.executions)
+        if not known:
+            raise NotFoundError("there are no executions yet", subject=name, hint="`runbook run NAME` makes one")
+        return known[-1]
+    return find_execution(workspace.executions, name) if _ID_PART.match(name) else None
+
+
+def require_execution(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionFolder:
+    """As `execution_named`, for verbs that want nothing else. Raises NotFoundError."""
+    return execution_named(workspace, name, cwd=cwd) or find_execution(workspace.executions, name)

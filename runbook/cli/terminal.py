@@ -1,0 +1,238 @@
+"""The terminal's side of a run: shows journal events as they come, puts questions to the person.
+
+A visitor only (DESIGN §7.2): decides nothing, keeps nothing. All text from the run passes `inert`.
+"""
+
+import os
+import select
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from runbook.cli import show
+from runbook.evidence import inert, messages
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import Event
+from runbook.evidence.journal import whole_payload
+from runbook.kit.protocol import MIME as PRIVATE_MIME
+from runbook.execution.questions import WORDED, Answer, Choice, Question
+
+_WORDS: dict[Choice, str] = {
+    "run": "run it",
+    "go": "run on, to the next question",
+    "skip": "skip it",
+    "retry": "run it again",
+    "edit": "edit and run it",
+    "undo": "undo",
+    "check": "check whether it took effect",
+    "continue": "leave it so and go on",
+    "done": "it is done",
+    "decline": "it was not done",
+    "note": "write a note",
+    "stop": "stop here",
+}
+_LETTERS: dict[Choice, str] = {
+    "run": "r",
+    "go": "g",
+    "skip": "s",
+    "retry": "t",
+    "edit": "e",
+    "undo": "u",
+    "check": "c",
+    "continue": "l",
+    "done": "d",
+    "decline": "x",
+    "note": "n",
+    "stop": "q",
+}
+_GOOD = frozenset({"succeeded", "attested", "deviated"})
+
+
+class Terminal:
+    """A `Driver` that writes to `out` and reads lines from `source` (a terminal, line by line)."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, str],
+        blobs: Blobs,
+        out: TextIO | None = None,
+        source: TextIO | None = None,
+    ) -> None:
+        self._sources = sources  # step name → its exact source, shown before it runs
+        self._blobs = blobs
+        self._out = out or sys.stdout
+        self._in = source or sys.stdin
+        self._column = 0
+        self._shown: set[str] = set()
+
+    def show(self, event: Event) -> None:
+        """One event of the journal; kinds that say nothing to a person are passed over."""
+        shower: Callable[[Mapping[str, Any]], None] | None = getattr(
+            self, f"_on_{event.kind.replace('-', '_')}", None
+        )
+        if shower is not None:
+            shower(whole_payload(event, self._blobs))
+
+    def told(self, message: str) -> None:
+        self._line(f"! {message}", "yellow")
+
+    def _on_step_started(self, event: Mapping[str, Any]) -> None:
+        again = f" (attempt {event['attempt']})" if event.get("attempt", 1) > 1 else ""
+        self._line(f"> {event['step']}{again}", "bold")
+        self._show_source(event["step"])
+
+    def _show_source(self, step: str) -> None:
+        if step in self._shown or step not in self._sources:
+            return
+        self._shown.add(step)
+        for line in self._sources[step].rstrip("\n").split("\n"):
+            self._line(f"    {line}", "dim")
+
+    def _on_message(self, event: Mapping[str, Any]) -> None:
+        if not _is_kits_own(event):
+            self._write(inert.block(messages.text_of(event)))
+
+    def _on_truncated(self, event: Mapping[str, Any]) -> None:
+        self._line(f"! output above the limit is not kept: {event.get('bytes', '?')} bytes dropped", "yellow")
+
+    def _on_gap(self, event: Mapping[str, Any]) -> None:
+        self._line(f"! something is missing here: {event.get('what', '')}", "yellow")
+
+    def _on_foreign(self, event: Mapping[str, Any]) -> None:
+        self._line("! another client ran code in the kernel", "red")
+
+    def _on_step_ended(self, event: Mapping[str, Any]) -> None:
+        state = event["state"]
+        seconds = "" if event.get("ms") is None else f" in {event['ms'] / 1000:.1f} s"
+        reason = f": {event['reason']}" if event.get("reason") else ""
+        colour = "green" if state in _GOOD else "red"
+        self._line(f"{'ok' if state in _GOOD else '!!'} {event['step']} {state}{seconds}{reason}", colour)
+
+    def _on_step_skipped(self, event: Mapping[str, Any]) -> None:
+        words = f": {event['words']}" if event.get("words") else ""
+        self._line(f"-- {event['step']} skipped ({event['reason']}{words})", "dim")
+
+    def _on_attested(self, event: Mapping[str, Any]) -> None:
+        self._line(f"ok {event['step']} attested by {event['by']}: {event.get('words', '')}", "green")
+
+    def _on_declined(self, event: Mapping[str, Any]) -> None:
+        self._line(f"!! {event['step']} declined by {event['by']}: {event.get('words', '')}", "red")
+
+    def _on_note(self, event: Mapping[str, Any]) -> None:
+        self._line(f"   note by {event['by']}: {event['words']}", "cyan")
+
+    def _on_interrupted(self, event: Mapping[str, Any]) -> None:
+        self._line(f"! {event['how']} by {event['by']}", "yellow")
+
+    def _on_kernel_ended(self, event: Mapping[str, Any]) -> None:
+        if not event.get("expected", True):
+            self._line("! the kernel is gone", "red")
+
+    def ask(self, question: Question, wake: int) -> Answer | None:
+        """Put the question until the answer is one of its choices. None when `wake` says that it is over."""
+        self._show_source(question.step)
+        bell = "\a" if self._out.isatty() else ""
+        self._line(f"? {question.words}", "bold", lead=bell)
+        while True:
+            line = self._read(self._menu(question), wake)
+            if line is None:
+                return None
+            answer = self._understand(question, line.strip(), wake)
+            if answer is not None:
+                return answer
+
+    def _menu(self, question: Question) -> str:
+        if question.asks == "input":
+            return "  > "
+        parts = [f"[{_LETTERS[choice]}] {_WORDS[choice]}" for choice in question.choices]
+        typed = f"  (to run it, type its name: {inert.block(question.typed)})" if question.typed else ""
+        return f"  {'  '.join(parts)}{typed}\n  > "
+
+    def _understand(self, question: Question, line: str, wake: int) -> Answer | None:
+        if question.asks == "input":
+            return Answer(question=question.number, choice=question.choices[0], words=line)
+        if question.typed is not None and line == question.typed and "run" in question.choices:
+            return Answer(question=question.number, choice="run", words=line)
+        letter, _, words = line.partition(" ")
+        by_word = {_LETTERS[choice]: choice for choice in question.choices}
+        by_word |= {choice: choice for choice in question.choices}
+        choice = by_word.get(letter.lower())
+        if choice is None:
+            self._line(f"  {line!r} is none of them" if line else "  say one of them", "yellow")
+            return None
+        if choice in ("run", "go") and question.typed is not None:
+            self._line(f"  this step is marked danger: type its name, {question.typed}", "yellow")
+            return None
+        step = None
+        if choice in ("undo", "check") and words:
+            step, words = words.strip(), ""
+        if choice in WORDED and not words:
+            said = self._read(f"  {_ASKED.get(choice, 'why?')} ", wake)
+            if not said or not said.strip():
+                self._line("  it needs words", "yellow")
+                return None
+            words = said.strip()
+        return Answer(question=question.number, choice=choice, words=words.strip(), step=step)
+
+    def _read(self, prompt: str, wake: int) -> str | None:
+        """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""
+        self._write(prompt)
+        self._out.flush()
+        ready, _, _ = select.select([self._in, wake], [], [])
+        if wake in ready:
+            self._write("\n")
+            return None
+        line = self._in.readline()
+        self._column = 0
+        if not line:
+            raise EOFError
+        return line
+
+    def _line(self, text: str, colour: str, *, lead: str = "") -> None:
+        if self._column:
+            self._out.write("\n")
+        shown = inert.block(text)
+        self._out.write(lead + (show.paint(shown, colour) if self._out is sys.stdout else shown) + "\n")
+        self._out.flush()
+        self._column = 0
+
+    def _write(self, text: str) -> None:
+        """Text that is clean already; remembers whether the line is open."""
+        if not text:
+            return
+        self._out.write(text)
+        self._out.flush()
+        self._column = len(text.rpartition("\n")[2])
+
+
+_ASKED: dict[Choice, str] = {
+    "skip": "why is it skipped?",
+    "continue": "why go on?",
+    "decline": "why was it not done?",
+    "note": "note:",
+}
+
+
+def _is_kits_own(event: Mapping[str, Any]) -> bool:
+    """Whether a message is the kit's record of something whose output came as a stream already."""
+    content = event.get("content")
+    data = content.get("data") if isinstance(content, Mapping) else None
+    return isinstance(data, Mapping) and PRIVATE_MIME in data
+
+
+class Quiet:
+    """A `Driver` for unattended runs that print JSON: shows nothing, and cannot be asked."""
+
+    def show(self, event: Event) -> None:
+        return None
+
+    def told(self, message: str) -> None:
+        os.write(2, (inert.block(message) + "\n").encode("utf-8", "backslashreplace"))
+
+    def ask(self, question: Question, wake: int) -> Answer | None:
+        # An unattended run asks nothing; wait for the end instead of inventing an answer.
+        select.select([wake], [], [])
+        return None
+
+

@@ -1,0 +1,138 @@
+"""`list` and `find`: the runbooks there are, with where they may run and how they last went."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from runbook.approval.decision import Request, Verdict, decide
+from runbook.approval.trust import load_or_refusal
+from runbook.approval.trusted import Trust
+from runbook.errors import TrustError
+from runbook.evidence import summary
+from runbook.text.runbook import Runbook
+from runbook.verbs import names
+from runbook.workspace import Surroundings, Workspace
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One runbook. `last` is the summary of its latest execution; `verdicts` one per environment."""
+
+    path: str
+    title: str
+    owner: str | None
+    text: str | None
+    verdicts: tuple[Verdict, ...]
+    last: summary.Summary | None
+
+
+def environments_of(
+    runbook: Runbook | None, trust: Trust | TrustError, *, path: str, default: str
+) -> tuple[str, ...]:
+    """Where a runbook could be asked to run: what its header names, else what the policy has rules for."""
+    if runbook is not None and runbook.header.environments:
+        return runbook.header.environments
+    if isinstance(trust, Trust) and trust.policy is not None:
+        from runbook.approval.policy import matches
+
+        named = [
+            environment
+            for rule in trust.policy.rules
+            if any(matches(pattern, path) for pattern in rule.paths)
+            for environment in rule.environments
+        ]
+        return tuple(dict.fromkeys(named)) or (default,)
+    return (default,)
+
+
+def verdicts(
+    opened: names.Opened,
+    trust: Trust | TrustError,
+    *,
+    workspace: Workspace,
+    environments: tuple[str, ...],
+    unattended: bool,
+    now: datetime,
+) -> tuple[Verdict, ...]:
+    """The policy's answer for each environment."""
+    return tuple(
+        decide(
+            Request(
+                data=opened.data,
+                path=opened.path,
+                environment=environment,
+                unattended=unattended,
+                machine_environments=workspace.settings.environments,
+            ),
+            trust,
+            now=now,
+        )
+        for environment in environments
+    )
+
+
+def listing(workspace: Workspace, *, around: Surroundings, now: datetime) -> tuple[Listed, ...]:
+    """Every runbook of the workspace. A refused one is listed too: its verdict says why."""
+    trust = load_or_refusal(workspace, env=around.env)
+    last = last_runs(workspace)
+    return tuple(
+        _listed(workspace, path, trust=trust, last=last, around=around, now=now)
+        for path in names.runbooks(workspace)
+    )
+
+
+def last_runs(workspace: Workspace) -> Mapping[str, summary.Summary]:
+    """The latest execution of each runbook."""
+    return {each.runbook: each for each in summary.summaries(workspace.executions)}
+
+
+def _listed(
+    workspace: Workspace,
+    path: str,
+    *,
+    trust: Trust | TrustError,
+    last: Mapping[str, summary.Summary],
+    around: Surroundings,
+    now: datetime,
+) -> Listed:
+    opened = names.open_runbook(workspace, path, cwd=workspace.root)
+    runbook = opened.reading.runbook
+    where = environments_of(runbook, trust, path=path, default=workspace.settings.default_environment)
+    return Listed(
+        path=path,
+        title=opened.title,
+        owner=runbook.header.owner if runbook else None,
+        text=runbook.text if runbook else None,
+        verdicts=verdicts(
+            opened, trust, workspace=workspace, environments=where, unattended=False, now=now
+        ),
+        last=last.get(path),
+    )
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    line: int
+    text: str
+
+
+def find(workspace: Workspace, words: tuple[str, ...]) -> tuple[Found, ...]:
+    """The lines that hold any of the words, of the runbooks that hold all of them; case does not matter."""
+    wanted = [word.lower() for word in words]
+    found: list[Found] = []
+    for path in names.runbooks(workspace):
+        opened = names.open_runbook(workspace, path, cwd=workspace.root)
+        text = opened.data.decode("utf-8", "replace")
+        whole = f"{path}\n{text}".lower()
+        if all(word in whole for word in wanted):
+            found += _lines(path, text, wanted)
+    return tuple(found)
+
+
+def _lines(path: str, text: str, wanted: list[str]) -> list[Found]:
+    lines = [
+        Found(path=path, line=number, text=line.strip())
+        for number, line in enumerate(text.split("\n"), 1)
+        if any(word in line.lower() for word in wanted)
+    ]
+    return lines or [Found(path=path, line=1, text="(its path)")]

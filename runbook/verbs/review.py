@@ -1,0 +1,197 @@
+"""`review`: what a reviewer sees, what they sign, and where it goes. Signs only what was shown or named.
+
+The order: read, be sure that jupytext reads the same, trust, key, statement, (the person's yes), sign, write.
+"""
+
+import difflib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from runbook.approval import approving, signing
+from runbook.approval import policy as policies
+from runbook.approval.statement import statement_bytes, statement_of
+from runbook.approval.trust import load
+from runbook.approval.trusted import Trust
+from runbook.errors import CommandFailed, InputError, NotFoundError, RefusedError, TextRefused, ToolMissing, TrustError
+from runbook.system import files, git
+from runbook.text.digests import text_digest
+from runbook.text.entries import without_entries
+from runbook.text.lines import LIMIT_BYTES, canonical_text
+from runbook.text.lint import Finding
+from runbook.text.lint import lint as lint_text
+from runbook.text.runbook import Entry, Runbook
+from runbook.verbs import names
+from runbook.verbs.show import require_runbook
+from runbook.workspace import Surroundings, Workspace
+
+_COMMITS = 200  # how far back the last approved text is looked for
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reviewer wants to permit."""
+
+    environments: tuple[str, ...]
+    allows: Literal["interactive", "unattended"] = "interactive"
+    life: timedelta | None = None
+    key: str | None = None
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is shown before the signature, and all that is needed to make it."""
+
+    path: str
+    data: bytes
+    runbook: Runbook
+    findings: tuple[Finding, ...]
+    difference: tuple[str, ...] | None  # unified, against the last approved text; None when there is none
+    since: str | None  # what the difference is against
+    entry: Entry
+    statement: bytes
+    key: signing.SigningKey
+
+
+def prepare(
+    workspace: Workspace, name: str, wish: Wish, *, around: Surroundings, now: datetime
+) -> Review:
+    """Read, check and draft; nothing is signed or written.
+
+    Raises TextRefused, TrustError, SignerError, InputError (not in normal form, an environment that no rule
+    knows, a life too long), ToolMissing.
+    """
+    opened = names.open_runbook(workspace, name, cwd=around.cwd)
+    runbook = require_runbook(opened)
+    _require_agreement(opened.path, runbook)
+    trust = load(workspace, env=around.env)
+    if trust.policy is None or trust.workspace is None:
+        raise TrustError("there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one")
+    _require_rules(trust, opened.path, runbook, wish.environments)
+    key = signing.find_key(wish.key, workspace, around)
+    signer = approving.eligible(signing.fingerprint(key, env=around.env), trust, now=now)
+    granted = approving.grant(
+        trust, environments=wish.environments, now=now, life=wish.life, allows=wish.allows
+    )
+    entry = approving.draft(runbook, signer.principal, granted)
+    before = last_approved(workspace, opened.path, runbook, env=around.env)
+    return Review(
+        path=opened.path,
+        data=opened.data,
+        runbook=runbook,
+        findings=lint_text(opened.data, path=opened.path),
+        difference=None if before is None else _difference(before[1], runbook.body),
+        since=None if before is None else before[0],
+        entry=entry,
+        statement=statement_bytes(statement_of(entry, workspace=trust.workspace, path=opened.path)),
+        key=key,
+    )
+
+
+def _require_agreement(path: str, runbook: Runbook) -> None:
+    """A text is signed only when jupytext reads the same cells in it (DESIGN §4.2)."""
+    from runbook.text.notebook import second_opinion
+
+    reasons = second_opinion(runbook.canonical, tuple(step.cell for step in runbook.steps))
+    if reasons:
+        raise TextRefused(
+            reasons[0].message, reasons=reasons, subject=path, line=reasons[0].line, hint=reasons[0].hint
+        )
+
+
+def _require_rules(trust: Trust, path: str, runbook: Runbook, environments: tuple[str, ...]) -> None:
+    if not environments:
+        raise InputError("for which environment?", subject=path, hint="say --env prod, once for each")
+    assert trust.policy is not None
+    for environment in environments:
+        if runbook.header.environments and environment not in runbook.header.environments:
+            raise InputError(
+                f"the runbook is for {', '.join(runbook.header.environments)}, not for {environment}",
+                subject=path,
+                hint="name it in the header's `environments`, or approve for one of those",
+            )
+        found = policies.applicable(trust.policy, path, environment)
+        if found is None:
+            raise InputError(
+                f"no rule of the policy is about {path} in {environment}: the approval would never count",
+                subject=path,
+                hint="the environments are named in .runbook/policy.toml",
+            )
+
+
+def require_reviewed(review: Review, text: str) -> None:
+    """Whether the digest that the caller names is the one that would be signed. Raises RefusedError."""
+    if text != review.runbook.text:
+        raise RefusedError(
+            f"the text is {review.runbook.text} now, not the {text} that was reviewed",
+            subject=review.path,
+            hint="review it as it is now",
+        )
+
+
+def carry_out(
+    workspace: Workspace, review: Review, *, around: Surroundings, terminal: bool
+) -> Entry:
+    """Sign, and write the approval into the file. Returns the entry as it stands there now.
+
+    Raises what `signing.sign` raises, and RefusedError when the file was changed meanwhile.
+    """
+    signature = signing.sign(review.statement, review.key, env=around.env, terminal=terminal)
+    entry = msgspec.structs.replace(review.entry, signature=signature)
+    text = approving.approve(review.runbook, entry)
+    written = text.replace("\n", "\r\n") if b"\r\n" in review.data else text
+    if files.read_inside(workspace.root, review.path, limit_bytes=LIMIT_BYTES) != review.data:
+        raise RefusedError(
+            "was changed while it was reviewed; nothing was written",
+            subject=review.path,
+            hint="review it again",
+        )
+    files.replace(workspace.root / review.path, written.encode("utf-8"))
+    return entry
+
+
+def last_approved(
+    workspace: Workspace, path: str, runbook: Runbook, *, env: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """The text, without approvals, that the newest approval of another text was about, and where it was found.
+
+    Looked for in git's history of this path; None when no approval is stale, or the text is nowhere.
+    """
+    stale = sorted(
+        (entry for entry in runbook.header.approvals if entry.text != runbook.text),
+        key=lambda entry: entry.issued,
+    )
+    if not stale:
+        return None
+    wanted = stale[-1].text
+    root = git.repository_root(workspace.root, env=env)
+    if root is None:
+        return None
+    inside = (workspace.root / path).relative_to(root).as_posix()
+    for commit in _commits(root, inside, env):
+        body = _body(root, commit, inside, env)
+        if body is not None and text_digest(body) == wanted:
+            return f"{wanted} (commit {commit[:12]}, approved by {stale[-1].principal})", body
+    return None
+
+
+def _commits(root: Path, inside: str, env: Mapping[str, str]) -> list[str]:
+    try:
+        return git.ask(root, "log", f"-n{_COMMITS}", "--format=%H", "--", inside, env=env).decode("ascii").split()
+    except (CommandFailed, ToolMissing):
+        return []
+
+
+def _body(root: Path, commit: str, inside: str, env: Mapping[str, str]) -> str | None:
+    try:
+        data = git.ask(root, "cat-file", "blob", f"{commit}:{inside}", env=env)
+    except (CommandFailed, NotFoundError):
+        return None
+    text, _ = canonical_text(data)
+    return None if text is None else without_entries(text)
+
+
+def _difference(before: str, after: str) -> tuple[str, ...]:
+    lines = difflib.unified_diff(before.split("\n"), after.split("\n"), "approved", "now", lineterm="")
+    return tuple(lines)

@@ -1,0 +1,73 @@
+"""`verify`: verdicts on runbooks (may they run?) and on executions (is the record whole?)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from runbook.approval.decision import Verdict
+from runbook.approval.trust import load_or_refusal
+from runbook.evidence.folder import ExecutionFolder, executions_below
+from runbook.evidence.verification import ExecutionVerdict, verify_execution
+from runbook.verbs import names
+from runbook.verbs.listing import environments_of, verdicts
+from runbook.workspace import Surroundings, Workspace
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look at. No names: every runbook; `everything`: every execution too."""
+
+    names: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()  # none: those that the text or the policy names
+    unattended: bool = False
+    everything: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    runbooks: tuple[Verdict, ...]
+    executions: tuple[ExecutionVerdict, ...]
+
+
+def verify(workspace: Workspace, asked: Asked, *, around: Surroundings, now: datetime) -> Answer:
+    """Judge them all; one that is refused or damaged does not hide the next."""
+    paths, folders = _named(workspace, asked, around)
+    return Answer(
+        runbooks=_runbooks(workspace, paths, asked, around=around, now=now),
+        executions=tuple(verify_execution(folder) for folder in folders),
+    )
+
+
+def _named(
+    workspace: Workspace, asked: Asked, around: Surroundings
+) -> tuple[Sequence[str], Sequence[ExecutionFolder]]:
+    paths: list[str] = []
+    folders: list[ExecutionFolder] = []
+    for name in asked.names:
+        execution = names.execution_named(workspace, name, cwd=around.cwd)
+        if execution is None:
+            paths.append(names.find_runbook(workspace, name, cwd=around.cwd))
+        else:
+            folders.append(execution)
+    if not asked.names or asked.everything:
+        paths = list(dict.fromkeys([*paths, *names.runbooks(workspace)]))
+    if asked.everything:
+        folders = list(executions_below(workspace.executions))
+    return paths, folders
+
+
+def _runbooks(
+    workspace: Workspace, paths: Sequence[str], asked: Asked, *, around: Surroundings, now: datetime
+) -> tuple[Verdict, ...]:
+    if not paths:
+        return ()
+    trust = load_or_refusal(workspace, env=around.env)
+    found: list[Verdict] = []
+    for path in paths:
+        opened = names.open_runbook(workspace, path, cwd=workspace.root)
+        where = asked.environments or environments_of(
+            opened.reading.runbook, trust, path=path, default=workspace.settings.default_environment
+        )
+        found += verdicts(
+            opened, trust, workspace=workspace, environments=where, unattended=asked.unattended, now=now
+        )
+    return tuple(found)
