@@ -166,7 +166,7 @@ class _Reader:
         raise NotLiteral("computed by the text")
 
     def _set(self, node: ast.Set, depth: int) -> object:
-        if [ast.dump(item) for item in node.elts] == [_EMPTY_STAR]:
+        if len(node.elts) == 1 and _is_nothing_spread(node.elts[0]):
             return set()
         items = [self.read(item, depth + 1) for item in node.elts]
         try:
@@ -200,14 +200,27 @@ class _Reader:
 
     def _name(self, node: ast.expr) -> str | None:
         """The full name, through `__import__("module")` too."""
-        if isinstance(node, ast.Attribute):
-            before = node.value
-            if isinstance(before, ast.Call) and ast.dump(before) in _MODULES:
-                return f"{_MODULES[ast.dump(before)]}.{node.attr}"
-            if isinstance(before, ast.Attribute):
-                inner = self._name(before)
-                return None if inner is None else f"{inner}.{node.attr}"
-        return full_name(node, self.names)
+        after: list[str] = []
+        inner = node
+        while isinstance(inner, ast.Attribute):
+            after.append(inner.attr)
+            inner = inner.value
+        module = _imported_here(inner) if after else None
+        return full_name(node, self.names) if module is None else ".".join([module, *reversed(after)])
+
+
+def _is_nothing_spread(node: ast.expr) -> bool:
+    return isinstance(node, ast.Starred) and isinstance(node.value, ast.Tuple) and not node.value.elts
+
+
+def _imported_here(node: ast.expr) -> str | None:
+    """The module in `__import__("module")`, for the few that our own literals name."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__"):
+        return None
+    if len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Constant):
+        return None
+    module = node.args[0].value
+    return module if isinstance(module, str) and module in ("datetime", "math", "pathlib") else None
 
 
 def _make_path(text: object = None) -> Path:
@@ -248,8 +261,3 @@ _CONSTANTS: dict[str | None, object] = {
     "math.inf": math.inf,
     "math.nan": math.nan,
 }
-_MODULES = {
-    ast.dump(ast.parse(f'__import__("{module}")', mode="eval").body): module
-    for module in ("datetime", "math", "pathlib")
-}
-_EMPTY_STAR = ast.dump(ast.parse("{*()}", mode="eval").body.elts[0])  # type: ignore[attr-defined]  # a Set

@@ -10,13 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-
-def problem_in_value(text: str) -> str | None:
-    for character in text:
-        if not character.isprintable():
-            return f"U+{ord(character):04X}"
-    return None
-
+from runbook.text.characters import problem_in_value
 
 MAX_CHARACTERS = 64 * 1024
 """The longest text of one value. What is longer belongs into a file, given as a Path."""
@@ -57,7 +51,9 @@ def shown(value: object) -> str:
     """A short, harmless spelling of what somebody gave: escapes visible, never more than a few words."""
     if isinstance(value, str) and len(value) > SHOWN:
         return f"{value[:SHOWN]!r}… ({len(value)} characters)"
-    if isinstance(value, str | int | float | bool | None):
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, str | int | float | None):
         return repr(value)[: 2 * SHOWN]
     return f"a {type(value).__name__}"
 

@@ -239,7 +239,7 @@ def _choice(nodes: list[ast.expr]) -> Choice:
     values: list[Scalar] = []
     for node in nodes:
         value = _number(node) if isinstance(node, ast.UnaryOp) else getattr(node, "value", ...)
-        if not (isinstance(node, ast.Constant | ast.UnaryOp) and _is_scalar(value)):
+        if not (isinstance(node, ast.Constant | ast.UnaryOp) and _is_scalar(value)) or _is_huge(value):
             raise TypeProblem("Literal[…] holds text, whole numbers, True, False and None")
         assert value is None or isinstance(value, bool | int | str)
         values.append(value)
@@ -252,6 +252,11 @@ def _is_scalar(value: object) -> bool:
     return value is None or type(value) in (bool, int, str)
 
 
+def _is_huge(value: object) -> bool:
+    """More digits than Python writes in decimal: no number a person compares with."""
+    return isinstance(value, int) and value.bit_length() > 3000
+
+
 def _number(node: ast.expr) -> int | float | None:
     """A number as written, with its sign; None for anything else, True and False among it."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
@@ -261,7 +266,7 @@ def _number(node: ast.expr) -> int | float | None:
         return -inner if isinstance(node.op, ast.USub) else inner
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         assert isinstance(node.value, int | float)
-        return node.value
+        return None if _is_huge(node.value) else node.value
     return None
 
 
