@@ -52,8 +52,9 @@ class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
 class KernelMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message that the kernel published (`iopub`) or asked (`stdin`), as it came.
 
-    `spooled` is its number in the spool (1, 2 …, without gaps), None for what is not spooled (`stdin`).
-    `step` is the name given to `execute` by whose request it came; None for `kernel` and `foreign`.
+    `spooled` is its number in the spool (1, 2 …), None for what is not spooled (`stdin`); a number that is
+    left out was published and is lost: a `gap`. `step` is the name given to `execute` by whose request it
+    came; None for `kernel` and `foreign`. The type `runbook_reply` is ours: the kernel's reply, spooled.
     """
 
     channel: Literal["iopub", "stdin"]

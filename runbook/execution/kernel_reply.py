@@ -1,0 +1,150 @@
+"""One request on its way, and the judgement of how it ended. No I/O and no clock.
+
+`succeeded` is said in one place only, and needs the kernel's own `ok`.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from runbook.execution.kernel_launch import ADOPTED_END, KernelProcess
+from runbook.execution.kernel_values import Reply, State, StepError
+
+_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class Request:
+    """One step that was sent and has not been judged."""
+
+    def __init__(self, *, step: str, message: str = "", sent_ns: int = 0, since: float = 0) -> None:
+        self.step = step
+        self.message = message
+        self.sent_ns = sent_ns
+        self.since = since  # `kernel_tree.moment` when it was sent
+        self.heard_ns = sent_ns
+        self.replied_ns: int | None = None
+        self.reply: dict[str, Any] | None = None
+        self.copy: dict[str, Any] | None = None  # the reply as it stands in the spool
+        self.idle = asyncio.Event()
+        self.complete = True
+        self.timed_out = self.interrupted = self.killed = self.lost = False
+        self.foreign: set[str] = set()
+
+    def take_reply(self, message: dict[str, Any], now_ns: int) -> None:
+        self.reply = message
+        self.replied_ns = now_ns
+
+    def quiet_seconds(self, now_ns: int) -> float:
+        """How long nothing of this step was heard, its reply included."""
+        return (now_ns - max(self.heard_ns, self.replied_ns or 0)) / 1e9
+
+    def from_spool(self, message: dict[str, Any]) -> Reply:
+        """How it ended, from the copy of its reply: for a request that an earlier supervisor sent."""
+        state, reason = _state(message["content"], self)
+        return Reply(
+            state=state,
+            step=self.step,
+            message=self.message,
+            reason=reason,
+            error=_error(message["content"]),
+            ended=_stamp(message["header"].get("date")),
+            execution_count=message["content"].get("execution_count"),
+        )
+
+
+def judge(request: Request, process: KernelProcess, timeout_seconds: float | None, *, now_ns: int) -> Reply:
+    """How the step ended, from what the kernel said and from what became of it."""
+    reply = request.reply or request.copy
+    if reply is None:
+        return _without_reply(request, process, timeout_seconds, now_ns)
+    content = reply["content"]
+    state, reason = _state(content, request)
+    if request.timed_out:
+        state, reason = "timed-out", f"interrupted after its time limit of {timeout_seconds:g} seconds"
+    return Reply(
+        state=state,
+        step=request.step,
+        message=request.message,
+        reason=reason,
+        error=_error(content),
+        started=_stamp(reply["metadata"].get("started")),
+        ended=_stamp(reply["header"].get("date")),
+        milliseconds=_milliseconds(request, request.replied_ns or now_ns),
+        execution_count=content.get("execution_count"),
+        complete=request.complete and request.idle.is_set(),
+        foreign=len(request.foreign),
+    )
+
+
+def _state(content: dict[str, Any], request: Request) -> tuple[State, str]:
+    status = content.get("status")
+    if status == "ok":
+        return "succeeded", ""
+    if status == "aborted":
+        return "failed", "the kernel dropped the request because another client's had failed: it did not run"
+    if request.interrupted:
+        return "interrupted", "interrupted by a person"
+    name, value = str(content.get("ename")), str(content.get("evalue"))
+    if name == "SystemExit":
+        return "failed", f"stopped early: {value}"
+    return "failed", f"{name}: {value}" if value else name
+
+
+def _without_reply(
+    request: Request, process: KernelProcess, timeout_seconds: float | None, now_ns: int
+) -> Reply:
+    state: State
+    if request.timed_out and request.killed:
+        state = "timed-out"
+        reason = (
+            f"did not return after its time limit of {timeout_seconds:g} seconds and an interrupt;"
+            " the kernel was killed"
+        )
+    elif not process.is_alive:
+        state, reason = "kernel-died", f"the kernel died: {describe_end(process)}"
+    else:
+        state, reason = "unknown", "the kernel is idle, and its reply did not reach us"
+    return Reply(
+        state=state,
+        step=request.step,
+        message=request.message,
+        reason=reason,
+        milliseconds=_milliseconds(request, now_ns),
+        complete=request.idle.is_set(),
+        foreign=len(request.foreign),
+    )
+
+
+def describe_end(process: KernelProcess) -> str:
+    """How a process ended, in words."""
+    if process.signal is not None:
+        return f"ended by signal {process.signal}"
+    if process.returncode == ADOPTED_END:
+        return "it is gone"
+    return f"ended with code {process.returncode}"
+
+
+def _milliseconds(request: Request, until_ns: int) -> int:
+    return max(0, until_ns - request.sent_ns) // 1_000_000
+
+
+def _error(content: dict[str, Any]) -> StepError | None:
+    if content.get("status") == "ok":
+        return None
+    return StepError(
+        name=str(content.get("ename", "Aborted")),
+        value=str(content.get("evalue", "")),
+        traceback=tuple(str(line) for line in content.get("traceback") or ()),
+    )
+
+
+def _stamp(moment: Any) -> str | None:
+    """A date of a message's header: text in the spool, a datetime from jupyter_client."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        return None
+    return moment.astimezone(UTC).strftime(_STAMP)

@@ -1,0 +1,135 @@
+"""What a kernel has started: found by parentage and by a mark in the environment, named by pid and start.
+
+The only importer of psutil, and only when a tree is asked for. A pid alone is never signalled: between the
+look and the signal it could have become another process, so the start time is compared first.
+
+What is not found: a process that left its parents *and* dropped the mark (`env -i`, `sudo`). The supervisor,
+a subreaper on Linux, still sees such orphans among its own children.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from runbook.execution.kernel_values import ProcessIdentity
+
+MARK = "RUNBOOK_KERNEL"
+_IS_LINUX = sys.platform.startswith("linux")
+_ROUNDS = 5
+
+
+def started(pid: int) -> str | None:
+    """The start time of a process, as text that no other process with this pid ever has; None when it is
+    gone (or ended and not yet waited for)."""
+    if not _IS_LINUX:
+        return _started_elsewhere(pid)
+    try:
+        # proc(5): the name stands in parentheses and may hold anything; field 3 is the state, 22 the start.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    except OSError:
+        return None
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return f"{boot}-{int(fields[19])}"
+
+
+def _started_elsewhere(pid: int) -> str | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return f"{process.create_time():.6f}"
+    except psutil.Error:
+        return None
+
+
+def moment() -> float:
+    """Now, on the scale on which `descendants(since=…)` compares start times."""
+    if _IS_LINUX:
+        hertz = os.sysconf("SC_CLK_TCK")
+        return int(time.clock_gettime(time.CLOCK_BOOTTIME) * hertz)
+    return time.time()
+
+
+def _is_since(identity: ProcessIdentity, since: float) -> bool:
+    return float(identity.started.rpartition("-")[2]) >= since
+
+
+def descendants(
+    root: int, *, mark: str, since: float | None = None, group: int | None = None
+) -> tuple[ProcessIdentity, ...]:
+    """Every living process that descends from `root` or carries `mark`, but `root` itself.
+
+    `since`: only those started at this `moment` or later. `group`: only those of this process group.
+    """
+    import psutil
+
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
+    for process in psutil.process_iter(["ppid"]):
+        parents[process.pid] = process.info["ppid"]
+        with contextlib.suppress(psutil.Error, OSError):
+            if _has_mark(process, mark):
+                marked.add(process.pid)
+    found = {pid for pid in parents if pid in marked or _descends(pid, root, parents)} - {root, os.getpid()}
+    identities = []
+    for pid in sorted(found):
+        start = started(pid)
+        with contextlib.suppress(OSError):
+            if start is not None and (group is None or os.getpgid(pid) == group):
+                identities.append(ProcessIdentity(pid=pid, started=start))
+    return tuple(each for each in identities if since is None or _is_since(each, since))
+
+
+def _has_mark(process: Any, mark: str) -> bool:
+    if _IS_LINUX:
+        return f"{MARK}={mark}".encode() in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    return bool(process.environ().get(MARK) == mark)
+
+
+def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
+    seen = set()
+    while pid not in seen and pid in parents:
+        seen.add(pid)
+        pid = parents[pid]
+        if pid == root:
+            return True
+    return False
+
+
+def send(identities: Iterable[ProcessIdentity], number: signal.Signals) -> tuple[ProcessIdentity, ...]:
+    """Signal those that are still the same process; returns which."""
+    reached = []
+    for identity in identities:
+        if started(identity.pid) == identity.started:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(identity.pid, number)
+                reached.append(identity)
+    return tuple(reached)
+
+
+def kill_all(find: Callable[[], tuple[ProcessIdentity, ...]]) -> tuple[ProcessIdentity, ...]:
+    """SIGKILL to everything that `find` finds, again until it finds nothing: a process that forks while it
+    is being killed leaves one more. Returns what was killed."""
+    killed: dict[tuple[int, str], ProcessIdentity] = {}
+    for _ in range(_ROUNDS):
+        reached = send(find(), signal.SIGKILL)
+        if not reached:
+            break
+        killed.update({(each.pid, each.started): each for each in reached})
+        _wait_gone(reached, 0.2)
+    return tuple(killed.values())
+
+
+def _wait_gone(identities: Iterable[ProcessIdentity], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(started(each.pid) == each.started for each in identities) and time.monotonic() < deadline:
+        time.sleep(0.005)
