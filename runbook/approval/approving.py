@@ -13,10 +13,9 @@ from runbook.approval.signers import Signer
 from runbook.approval.statement import NAMESPACE
 from runbook.approval.trusted import Trust
 from runbook.errors import InputError, SignerError
-from runbook.text.entries import with_entries
+from runbook.text.entries import MAX_ENTRIES, with_entries
 from runbook.text.runbook import Entry, Runbook
 
-MOST_APPROVALS = 32
 DEFAULT_LIFE = timedelta(days=90)
 
 
@@ -117,26 +116,14 @@ def approve(runbook: Runbook, entry: Entry) -> str:
     Raises InputError when the header is full.
     """
     kept = [old for old in runbook.header.approvals if old.text == runbook.text and not _replaces(entry, old)]
-    if len(kept) >= MOST_APPROVALS:
+    if len(kept) >= MAX_ENTRIES:
         raise InputError(
-            f"the header holds {MOST_APPROVALS} approvals already", hint="take out the ones that have expired"
+            f"the header holds {MAX_ENTRIES} approvals already", hint="take out the ones that have expired"
         )
-    return with_entries(runbook.canonical, sorted((*kept, entry), key=order))
+    return with_entries(runbook.canonical, (*kept, entry))
 
 
 def _replaces(new: Entry, old: Entry) -> bool:
     return (new.role, new.principal, new.parameters) == (old.role, old.principal, old.parameters) and set(
         old.environments
     ) <= set(new.environments)
-
-
-def order(entry: Entry) -> tuple[str, str, tuple[str, ...], str, datetime, str]:
-    """The one order of entries: it does not depend on who approved first, so that branches merge alike."""
-    return (
-        entry.role,
-        entry.principal,
-        entry.environments,
-        entry.parameters or "",
-        entry.issued,
-        entry.signature,
-    )

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 
 from runbook.approval import policy
 from runbook.approval.policy import UNPOLICED, Requirements
-from runbook.approval.statement import ENVIRONMENT, path_problem
+from runbook.approval.statement import path_problem
 from runbook.approval.trusted import Trust
 from runbook.approval.verdict import SCRATCH, Request, Why
+from runbook.text.entries import is_environment_name
 from runbook.text.runbook import Runbook
 
 
 def of_the_environment(request: Request, runbook: Runbook) -> Iterator[Why]:
     """Whether this machine, and the text itself, let it run in the environment."""
     wanted, named = request.environment, runbook.header.environments
-    if not ENVIRONMENT.fullmatch(wanted):
+    if not is_environment_name(wanted):
         yield Why(code="environment.name", message=f"{wanted[:80]!r} is not a name of an environment")
     allowed = request.machine_environments
     if allowed is not None and wanted not in allowed:

@@ -13,10 +13,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from runbook.approval.statement import ENVIRONMENT, WORKSPACE, is_principal
+from runbook.approval.statement import WORKSPACE, is_principal
 from runbook.decoding import decode_toml
 from runbook.errors import ConfigError, TrustError
 from runbook.instants import parse_duration
+from runbook.text.entries import is_environment_name
 
 LIMIT_BYTES: Final = 1 << 18
 _MOST_APPROVALS: Final = 32  # a header holds no more
@@ -225,7 +226,7 @@ def _problem(written: _PolicyFile) -> str | None:
         if strangers or not people:
             return f"the group {name} names {strangers[0]!r}" if strangers else f"the group {name} is empty"
     for name, said in written.environments.items():
-        if not ENVIRONMENT.fullmatch(name):
+        if not is_environment_name(name):
             return f"the environment {name[:80]!r} is not small letters, digits and dashes"
         if said.max_age is not None:
             try:
@@ -246,7 +247,7 @@ def _rule_problem(rule: Rule, groups: Mapping[str, tuple[str, ...]]) -> str | No
         parts = pattern.split("/")
         if any(part in ("", ".", "..") or not _PATTERN_PART.fullmatch(part) for part in parts):
             return f"the path {pattern!r} is not names, * and ** between single slashes"
-    wrong = [name for name in rule.environments if not ENVIRONMENT.fullmatch(name)]
+    wrong = [name for name in rule.environments if not is_environment_name(name)]
     if wrong:
         return f"the environment {wrong[0]!r} is not small letters, digits and dashes"
     if not 0 <= rule.approvals <= _MOST_APPROVALS:

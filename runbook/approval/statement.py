@@ -14,13 +14,12 @@ import msgspec
 from runbook.canonical import digest
 from runbook.errors import FormatError
 from runbook.instants import parse_stamp, stamp
+from runbook.text.entries import PRINCIPAL, is_environment_name
 from runbook.text.runbook import Entry
 
 NAMESPACE: Final = "approval.v1@signed-runbook"
 FIRST_LINE: Final = "runbook approval v1"
 
-PRINCIPAL: Final = re.compile(r"[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9][a-z0-9.-]{0,253}")
-ENVIRONMENT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 WORKSPACE: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 EXACT: Final = re.compile(r"exact:sha256:[0-9a-f]{64}")
@@ -163,7 +162,7 @@ def _check(statement: Statement) -> None:
         (
             bool(environments)
             and list(environments) == sorted(set(environments))
-            and all(ENVIRONMENT.fullmatch(each) for each in environments),
+            and all(map(is_environment_name, environments)),
             "the environments are not sorted, distinct names of lower-case letters, digits and dashes",
         ),
         (
