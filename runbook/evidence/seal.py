@@ -13,17 +13,17 @@
     77ab…  blobs/0c11…
     …                                                every file of the evidence, sorted
 
-Lines with `#` are comments to `sha256sum`, so `sha256sum -c finish.txt`, run in the folder, checks every file.
+Lines with `#` are comments to `sha256sum`: `sha256sum -c finish.txt`, run in the folder, checks every file.
 One spelling: fixed order, LF, final newline, UTF-8. Written once, never replaced; not signed yet
 (`finish.sig` and `start.sig` have their names already).
 """
 
+import hashlib
 from datetime import datetime
 from typing import get_args
 
 import msgspec
 
-from runbook.canonical import hex_digest
 from runbook.errors import EvidenceDamaged, FormatError
 from runbook.evidence import inert
 from runbook.evidence.events import Outcome, StepState
@@ -64,8 +64,6 @@ def manifest(folder: ExecutionFolder) -> tuple[tuple[str, str], ...]:
 
 def digest_of(folder: ExecutionFolder, name: str) -> str:
     """sha256 (hex) of one file, read in pieces."""
-    import hashlib
-
     found = hashlib.sha256()
     for piece in files.chunks(folder.path / name):
         found.update(piece)
@@ -118,24 +116,39 @@ def parse(data: bytes) -> Finish:
     lines = text.split("\n")
     if lines.pop() != "" or not lines or lines[0] != _FIRST:
         raise EvidenceDamaged(f"not a seal: {_FIRST!r} comes first, a line end last", subject="finish.txt")
-    number = 1
+    reader = _Lines(lines)
     try:
-        values: dict[str, str] = {}
-        for number, key in enumerate(_KEYS, 2):
-            values[key] = _value(lines[number - 1], key)
+        values = {key: _value(reader.next(), key) for key in _KEYS}
         steps: list[FinishedStep] = []
         entries: list[tuple[str, str]] = []
-        for number, line in enumerate(lines[len(_KEYS) + 1 :], len(_KEYS) + 2):
+        while reader.more:
+            line = reader.next()
             if line.startswith("#") and not entries:
                 steps.append(_step(_value(line, "step")))
             else:
                 entries.append(_entry(line, entries))
         finish = _finish(values, steps, entries)
     except (ValueError, IndexError, FormatError) as error:
-        raise EvidenceDamaged(f"not a seal: {error}", subject="finish.txt", line=number) from error
+        raise EvidenceDamaged(f"not a seal: {error}", subject="finish.txt", line=reader.number) from error
     if _text(finish) != text:
         raise EvidenceDamaged("not the one spelling of a seal", subject="finish.txt")
     return finish
+
+
+class _Lines:
+    """The lines behind the first one, and the number of the one at hand."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self.number = 1
+
+    @property
+    def more(self) -> bool:
+        return self.number < len(self._lines)
+
+    def next(self) -> str:
+        self.number += 1
+        return self._lines[self.number - 1]
 
 
 def _value(line: str, key: str) -> str:
@@ -193,8 +206,3 @@ def _entry(line: str, before: list[tuple[str, str]]) -> tuple[str, str]:
     if before and name <= before[-1][0]:
         raise ValueError("the manifest is not sorted")
     return name, digest
-
-
-def hex_of(data: bytes) -> str:
-    """sha256 as the manifest spells it."""
-    return hex_digest(data)

@@ -5,6 +5,7 @@ Nobody writes a state down and has it believed: it follows from the events, the 
 - `succeeded` needs the kernel's reply: a `step-ended` that says `succeeded` without `reply: ok` is `unknown`.
 - `unknown`: a step was started, nothing says how it ended, and no supervisor is there to say it any more.
 - A step that was run keeps what its last attempt came to, also when a person then passes over it.
+- While somebody else's code ran in the kernel, nothing a step did is known to be its own: not `succeeded`.
 - What nothing is said about is `pending`, whatever became of the run.
 """
 
@@ -105,6 +106,7 @@ class _Step:
     def __init__(self, planned: PlannedStep) -> None:
         self.planned = planned
         self.attempts: list[Attempt] = []
+        self.disturbed = False  # foreign code ran during the last attempt
         self.settled: StepState | None = None  # skipped, attested, declined
         self.why = self.by = self.words = ""
         self.when: str | None = None
@@ -126,10 +128,11 @@ class _Step:
             )
         )
         self.settled = None
+        self.disturbed = False
 
     def end(self, event: Event) -> None:
         state = _ENDED.get(event.text("state"), "unknown")
-        if state in ("succeeded", "deviated") and event.text("reply") != "ok":
+        if state in ("succeeded", "deviated") and (self.disturbed or event.text("reply") != "ok"):
             state = "unknown"
         if not self.attempts or self.attempts[-1].ended is not None:
             return  # an end without a start says nothing; `verification` reports it
@@ -219,6 +222,8 @@ class Progress:
                 self._sealed = event.text("outcome")
             case "gap" | "truncated" | "foreign":
                 self._counts[event.kind] += 1
+                if event.kind == "foreign" and self._running is not None:
+                    self._steps[self._running].disturbed = True
 
     def standing(self, *, alive: bool) -> Standing:
         """How the run stands. `alive`: whether a supervisor holds the execution's lock now."""
