@@ -93,7 +93,7 @@ def _require_agreement(path: str, runbook: Runbook) -> None:
     """A text is signed only when jupytext reads the same cells in it (DESIGN §4.2)."""
     from runbook.text.notebook import second_opinion
 
-    reasons = second_opinion(runbook.canonical, tuple(step.cell for step in runbook.steps))
+    reasons = second_opinion(runbook)
     if reasons:
         raise TextRefused(
             reasons[0].message, reasons=reasons, subject=path, line=reasons[0].line, hint=reasons[0].hint

@@ -1,0 +1,146 @@
+"""The verbs that run: `plan` and `run`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from runbook.cli import show
+from runbook.cli.around import has_terminal, surroundings, workspace
+from runbook.errors import UsageError
+
+app = typer.Typer(rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A path, a slug, or a unique part of either.")]
+Values = Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter's value.")]
+Files = Annotated[
+    list[str] | None, typer.Option("--params", metavar="FILE", help="Values from YAML, TOML or JSON.")
+]
+FromEnv = Annotated[bool, typer.Option("--params-from-env", help="Values from RUNBOOK_PARAM_NAME.")]
+Env = Annotated[str | None, typer.Option("--env", help="The environment it may touch.")]
+Unattended = Annotated[bool, typer.Option("--unattended", help="Ask nothing; needs an approval that allows it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Run only read-only steps; the kit prints, does not act.")]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Only these steps.")]
+From = Annotated[str | None, typer.Option("--from", metavar="STEP", help="From this step on.")]
+To = Annotated[str | None, typer.Option("--to", metavar="STEP", help="Up to this step.")]
+Tags = Annotated[list[str] | None, typer.Option("--tags", metavar="TAG", help="Only steps with these tags.")]
+Reason = Annotated[str | None, typer.Option(help="Why it must run although its approval has expired.")]
+
+OUTCOME_CODES = {"succeeded": 0, "deviated": 0, "failed": 4, "unknown": 4, "stopped": 7, "refused": 3}
+
+
+@app.command()
+def plan(
+    name: Name,
+    p: Values = None,
+    params: Files = None,
+    params_from_env: FromEnv = False,
+    env: Env = None,
+    unattended: Unattended = False,
+    dry_run: DryRun = False,
+    only: Only = None,
+    from_: From = None,
+    to: To = None,
+    tags: Tags = None,
+    reason: Reason = None,
+    json: Json = False,
+) -> None:
+    """Write down what would run; nothing is executed. `runbook run EXECUTION` runs it."""
+    from runbook.cli import describe
+    from runbook.verbs import run as verb
+
+    around = surroundings()
+    here = workspace(around)
+    values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
+    terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
+    made, execution = _planned(here, name, values, terms, around)
+    if json:
+        show.json(describe.plain_plan(made.record, here.relative(execution)))
+    else:
+        describe.plan(made.record)
+        show.say(f"planned: {here.relative(execution)}; next: `runbook run {execution.name}`")
+
+
+def _selection(only: Any, start: Any, end: Any, tags: Any) -> Any:
+    from runbook.execution.plan import Selection
+
+    return Selection(only=_split(only), start=start, end=end, tags=_split(tags))
+
+
+def _split(words: list[str] | None) -> tuple[str, ...]:
+    return tuple(part.strip() for each in words or () for part in each.split(",") if part.strip())
+
+
+def _terms(here: Any, env: Any, unattended: bool, dry_run: bool, selection: Any, reason: Any) -> Any:
+    from runbook.execution.plan import Terms
+    from runbook.verbs.run import environment
+
+    return Terms(
+        environment=environment(here, env, unattended=unattended),
+        unattended=unattended,
+        dry_run=dry_run,
+        selection=selection,
+        expired_reason=reason,
+    )
+
+
+def _planned(here: Any, name: str, values: Any, terms: Any, around: Any) -> tuple[Any, Path]:
+    from runbook.cli import prompts
+    from runbook.system import clock
+    from runbook.verbs import run as verb
+
+    ready = verb.gather(here, name, values, around=around)
+    if ready.missing and has_terminal() and not terms.unattended:
+        ready = prompts.ask_for(ready)
+    made = prompts.with_reason(
+        lambda wanted: verb.make_plan(here, ready, wanted, around=around, now=clock.now()), terms
+    )
+    return made, verb.write_plan(here, made, around=around)
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(metavar="NAME or PLAN", help="A runbook, or an execution that was planned.")],
+    p: Values = None,
+    params: Files = None,
+    params_from_env: FromEnv = False,
+    env: Env = None,
+    unattended: Unattended = False,
+    dry_run: DryRun = False,
+    only: Only = None,
+    from_: From = None,
+    to: To = None,
+    tags: Tags = None,
+    reason: Reason = None,
+    json: Json = False,
+) -> None:
+    """Run a runbook: step by step with you, or --unattended. Leaves a record under executions/."""
+    from runbook.cli import running
+    from runbook.verbs import names
+    from runbook.verbs import run as verb
+
+    around = surroundings()
+    here = workspace(around)
+    planned = names.execution_named(here, name, cwd=around.cwd)
+    values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
+    if planned is not None:
+        if p or params or env or unattended or dry_run or only or from_ or to or tags or reason:
+            raise UsageError("a plan holds all of that already", subject=planned.id, hint="plan anew to change it")
+        execution, record = planned.path, running.planned_record(planned)
+    else:
+        if not unattended and not has_terminal():
+            raise _nobody()
+        terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
+        made, execution = _planned(here, name, values, terms, around)
+        record = made.record
+    if record.kind != "unattended" and not has_terminal():
+        raise _nobody()
+    result = running.go(here, execution, record, json=json, around=around)
+    raise typer.Exit(OUTCOME_CODES[result.outcome])
+
+
+def _nobody() -> UsageError:
+    return UsageError(
+        "there is no terminal to ask at", hint="say --unattended --env NAME, or start it from a terminal"
+    )

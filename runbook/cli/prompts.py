@@ -1,0 +1,42 @@
+"""What is asked at a terminal before a run: missing values, and the reason for an expired approval."""
+
+from collections.abc import Callable
+
+import msgspec
+import typer
+
+from runbook.cli import show
+from runbook.cli.around import has_terminal
+from runbook.errors import NotPermitted
+from runbook.execution.plan import Plan, Terms
+from runbook.text.values import Given
+from runbook.verbs.run import Ready
+
+ORIGIN = "prompt"
+
+
+def ask_for(ready: Ready) -> Ready:
+    """Ask for each value that is missing; what was typed is converted later, with all the others."""
+    show.say("these parameters have no default:")
+    given = list(ready.given)
+    for parameter in ready.missing:
+        help_text = f"  {parameter.help}" if parameter.help else ""
+        show.say(f"  {parameter.name}: {parameter.type_text}{help_text}")
+        typed = typer.prompt(f"  {parameter.name}", default="", show_default=False)
+        given.append(Given(name=parameter.name, raw=typed, origin=ORIGIN))
+    return msgspec.structs.replace(ready, given=tuple(given), missing=())
+
+
+def with_reason(make: Callable[[Terms], Plan], terms: Terms) -> Plan:
+    """Plan; when only an expired approval stands in the way and policy lets a reason do, ask for one."""
+    try:
+        return make(terms)
+    except NotPermitted as error:
+        answer = getattr(error.verdict, "answer", "refused")
+        if answer != "needs-reason" or terms.expired_reason is not None or not has_terminal():
+            raise
+        show.warn(f"{error.subject}: {error.message}")
+        typed = typer.prompt("  why must it run now? (empty: do not run it)", default="", show_default=False)
+        if not typed.strip():
+            raise
+        return make(msgspec.structs.replace(terms, expired_reason=typed))

@@ -1,0 +1,94 @@
+"""`run` and `plan`: from a name and values to a written plan, and from a plan to a run. Asks nobody, prints nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from runbook.errors import ParameterError, UsageError
+from runbook.execution import launch, plan_folder
+from runbook.execution.plan import Plan, Terms
+from runbook.execution.prepare import Wanted, prepare
+from runbook.execution.session import Session
+from runbook.system import files
+from runbook.text import sources
+from runbook.text.runbook import Parameter
+from runbook.text.values import Given
+from runbook.verbs import names
+from runbook.verbs.show import require_runbook
+from runbook.workspace import Surroundings, Workspace
+
+
+class Values(msgspec.Struct, frozen=True, kw_only=True):
+    """Where values come from, as the command line says it. The later one of two wins."""
+
+    arguments: Sequence[str] = ()
+    files: Sequence[str] = ()
+    from_environment: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """A runbook that was read, and the values that were given so far. `missing` still needs one each."""
+
+    opened: names.Opened
+    given: tuple[Given, ...]
+    missing: tuple[Parameter, ...]
+
+
+def gather(workspace: Workspace, name: str, values: Values, *, around: Surroundings) -> Ready:
+    """Read the runbook and collect values: environment, then files, then the command line.
+
+    Raises TextRefused, NotFoundError, ParameterError, FormatError.
+    """
+    opened = names.open_runbook(workspace, name, cwd=around.cwd)
+    runbook = require_runbook(opened)
+    given: list[Given] = []
+    problems: list[str] = []
+    if values.from_environment:
+        given += sources.from_environment(runbook.parameters, around.env)
+    for file in values.files:
+        data = files.read(around.cwd / file, limit_bytes=sources.MAX_FILE_BYTES)
+        given += sources.from_file(data, name=file)
+    try:
+        given += sources.from_arguments(values.arguments)
+    except ParameterError as error:
+        problems += error.problems
+    if problems:
+        raise ParameterError(problems, subject=opened.path, hint="-p name=value")
+    known = {each.name for each in given}
+    missing = tuple(
+        each
+        for each in runbook.parameters
+        if each.default_source is None and not each.derived and each.name not in known
+    )
+    return Ready(opened=opened, given=tuple(given), missing=missing)
+
+
+def environment(workspace: Workspace, said: str | None, *, unattended: bool) -> str:
+    """Where it runs. Raises UsageError: nobody is there to see a default, so unattended runs must say it."""
+    if said is None and unattended:
+        raise UsageError(
+            "an unattended run must say where it runs",
+            hint=f"add --env {workspace.settings.default_environment}, or the environment you mean",
+        )
+    return said or workspace.settings.default_environment
+
+
+def make_plan(
+    workspace: Workspace, ready: Ready, terms: Terms, *, around: Surroundings, now: datetime
+) -> Plan:
+    """Decide and plan; see `execution.prepare` for what it raises. Writes nothing."""
+    wanted = Wanted(path=ready.opened.path, data=ready.opened.data, terms=terms, given=ready.given)
+    return prepare(wanted, workspace=workspace, around=around, now=now)
+
+
+def write_plan(workspace: Workspace, plan: Plan, *, around: Surroundings) -> Path:
+    """Write the plan into a new execution folder and return it."""
+    files.make_folder(workspace.executions)
+    return plan_folder.write(plan, workspace.executions, state=around.state_folder)
+
+
+def start(workspace: Workspace, execution: Path, *, around: Surroundings) -> Session:
+    """Start the supervisor of a written plan. See `execution.launch.start` for what it raises."""
+    return launch.start(execution, workspace=workspace, around=around)
