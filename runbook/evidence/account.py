@@ -44,10 +44,25 @@ _STEP_REMARKS = frozenset(
 )
 _TIMELINE = frozenset(
     {
-        "opened", "kernel-started", "step-started", "step-ended", "step-skipped", "question", "answer",
-        "attested", "declined", "note", "interrupted", "viewer", "gap", "truncated", "foreign", "kernel-ended", "sealed",
+        "opened",
+        "kernel-started",
+        "step-started",
+        "step-ended",
+        "step-skipped",
+        "question",
+        "answer",
+        "attested",
+        "declined",
+        "note",
+        "interrupted",
+        "viewer",
+        "gap",
+        "truncated",
+        "foreign",
+        "kernel-ended",
+        "sealed",
     }
-)  # fmt: skip
+)
 
 
 class Remarks(msgspec.Struct, frozen=True, kw_only=True):
