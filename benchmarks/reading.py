@@ -1,0 +1,29 @@
+"""Strict reading of a 100-cell runbook, beside jupytext reading the same bytes."""
+
+from collections.abc import Iterator
+
+import jupytext
+
+from benchmarks.measure import Budget, Row, Unmeasured, beside
+from benchmarks.texts import mixed
+from runbook.text.reader import read
+
+
+def rows(runs: int) -> Iterator[Row]:
+    data = mixed(100)
+    text = data.decode()
+    reading = read(data)
+    if reading.runbook is None or reading.reasons or len(reading.runbook.steps) != 100:
+        raise Unmeasured(f"the text is not read as 100 cells in normal form: {reading.reasons[:3]}")
+    many = max(runs * 5, 25)
+    ours, peer = beside(
+        lambda: read(data), lambda: jupytext.reads(text, fmt="py:percent"), runs=many, warm_up=5
+    )
+    yield Row(
+        what="strict reading, 100 cells",
+        ours_seconds=ours,
+        peer="jupytext.reads",
+        peer_seconds=peer,
+        budget=Budget(seconds=0.003, ratio=1 / 6),
+        runs=many,
+    )
