@@ -16,7 +16,6 @@ It adds nothing to `sys.path` but `includes/`, reads no configuration, and opens
 import contextlib
 import faulthandler
 import fcntl
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
@@ -75,8 +74,9 @@ def _tell_the_kit(context: dict[str, Any]) -> None:
     sys.modules["_runbook_run"] = module
 
 
-class KitFinder(importlib.abc.MetaPathFinder):
-    """Gives `runbook` (empty) and `runbook.kit` from this package's files; the rest stays out of reach."""
+class KitFinder:
+    """A finder of modules: `runbook` (empty) and `runbook.kit`, from the files beside this one. The rest of
+    the package stays out of reach."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
