@@ -56,7 +56,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One cell as written. `source` is what the notebook holds: prose without its `# `, no final newline.
 
     `line` is the marker's 1-based line (the first source line for a cell without a marker), `source_line`
-    the line of the source's first line, `end_line` the last line that belongs to it.
+    the line of the source's first line, `end_line` the last line that belongs to it. `magics` are the lines
+    that IPython runs and Python can't (`%magic`, `!command`, `%%cell`, `name?`): live code, where policy
+    allows them.
     """
 
     kind: Literal["code", "markdown", "raw"]
@@ -66,6 +68,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     source_line: int
     end_line: int
+    magics: tuple[int, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     def has(self, tag: str) -> bool:
         return tag in self.tags
+
+    @property
+    def uses_magics(self) -> bool:
+        return bool(self.cell.magics)
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +136,10 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_normal(self) -> bool:
         return not self.notes
+
+    @property
+    def uses_magics(self) -> bool:
+        return any(step.uses_magics for step in self.steps)
 
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
