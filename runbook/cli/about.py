@@ -34,12 +34,11 @@ def config(json: Json = False) -> None:
         if name != "origins"
     ]
     if json:
-        show.json(
-            {"schema": 1, "settings": [{"name": n, "value": v, "origin": o} for n, v, o in rows]}
-        )
+        show.json({"schema": 1, "settings": [{"name": n, "value": v, "origin": o} for n, v, o in rows]})
     else:
         show.table(
-            [(name, _spelled(value), origin) for name, value, origin in rows], heads=("setting", "value", "from")
+            [(name, _spelled(value), origin) for name, value, origin in rows],
+            heads=("setting", "value", "from"),
         )
 
 

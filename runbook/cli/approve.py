@@ -23,7 +23,9 @@ def review(
         Literal["interactive", "unattended"], typer.Option(help="The kind of execution you permit.")
     ] = "interactive",
     expires: Annotated[str | None, typer.Option(help="How long it holds: 90d, 12h, 1y.")] = None,
-    key: Annotated[str | None, typer.Option(help="The key to sign with: a private file, or its .pub.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The key to sign with: a private file, or its .pub.")
+    ] = None,
     text: Annotated[
         str | None, typer.Option(help="The digest you reviewed (sha256:…): then nothing is asked.")
     ] = None,
@@ -44,7 +46,8 @@ def review(
         verb.require_reviewed(found, text)
     elif not has_terminal():
         raise UsageError(
-            "nobody is there to ask", hint=f"when it was reviewed, name its digest: --text {found.runbook.text}"
+            "nobody is there to ask",
+            hint=f"when it was reviewed, name its digest: --text {found.runbook.text}",
         )
     elif not typer.confirm(f"Sign this as {found.entry.principal}?"):
         raise DeclinedError("nothing was signed", subject=found.path)
@@ -58,7 +61,9 @@ def review(
 
 
 def _split(env: list[str] | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for each in env or () for part in each.split(",") if part.strip()))
+    return tuple(
+        dict.fromkeys(part.strip() for each in env or () for part in each.split(",") if part.strip())
+    )
 
 
 def _life(expires: str | None) -> Any:
@@ -76,7 +81,9 @@ def _life(expires: str | None) -> Any:
 def statement(
     name: Name,
     principal: Annotated[str | None, typer.Option(help="Only this person's.")] = None,
-    armor: Annotated[bool, typer.Option("--signature", help="Print the signature, in OpenSSH's armor.")] = False,
+    armor: Annotated[
+        bool, typer.Option("--signature", help="Print the signature, in OpenSSH's armor.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the bytes that an approval signs, exactly; for `ssh-keygen -Y verify`."""

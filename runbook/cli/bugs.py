@@ -20,7 +20,12 @@ def report(error: BaseException, argv: Sequence[str]) -> None:
     ]
     try:
         with tempfile.NamedTemporaryFile(
-            "w", prefix="runbook-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+            "w",
+            prefix="runbook-bug-",
+            suffix=".txt",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",
         ) as file:
             file.write("\n".join(lines))
             where = file.name

@@ -19,8 +19,12 @@ Files = Annotated[
 ]
 FromEnv = Annotated[bool, typer.Option("--params-from-env", help="Values from RUNBOOK_PARAM_NAME.")]
 Env = Annotated[str | None, typer.Option("--env", help="The environment it may touch.")]
-Unattended = Annotated[bool, typer.Option("--unattended", help="Ask nothing; needs an approval that allows it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Run only read-only steps; the kit prints, does not act.")]
+Unattended = Annotated[
+    bool, typer.Option("--unattended", help="Ask nothing; needs an approval that allows it.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Run only read-only steps; the kit prints, does not act.")
+]
 Only = Annotated[list[str] | None, typer.Option("--only", metavar="STEP", help="Only these steps.")]
 From = Annotated[str | None, typer.Option("--from", metavar="STEP", help="From this step on.")]
 To = Annotated[str | None, typer.Option("--to", metavar="STEP", help="Up to this step.")]
@@ -101,7 +105,9 @@ def _planned(here: Any, name: str, values: Any, terms: Any, around: Any) -> tupl
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME or PLAN", help="A runbook, or an execution that was planned.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME or PLAN", help="A runbook, or an execution that was planned.")
+    ],
     p: Values = None,
     params: Files = None,
     params_from_env: FromEnv = False,
@@ -126,7 +132,9 @@ def run(
     values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
     if planned is not None:
         if p or params or env or unattended or dry_run or only or from_ or to or tags or reason:
-            raise UsageError("a plan holds all of that already", subject=planned.id, hint="plan anew to change it")
+            raise UsageError(
+                "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
+            )
         execution, record = planned.path, running.planned_record(planned)
     else:
         if not unattended and not has_terminal():

@@ -90,9 +90,7 @@ def find(
     around = surroundings()
     found = verb(workspace(around), tuple(words))
     if json:
-        screen.json(
-            {"schema": 1, "found": [{"path": f.path, "line": f.line, "text": f.text} for f in found]}
-        )
+        screen.json({"schema": 1, "found": [{"path": f.path, "line": f.line, "text": f.text} for f in found]})
     else:
         for each in found:
             screen.say(f"{each.path}:{each.line}: {each.text}")
@@ -109,9 +107,7 @@ def lint(names: Names = None, json: Json = False) -> None:
     findings = verb(workspace(around), tuple(names or ()), around=around)
     if json:
         fields = ("path", "line", "code", "degree", "message", "hint")
-        screen.json(
-            {"schema": 1, "findings": [{f: getattr(each, f) for f in fields} for each in findings]}
-        )
+        screen.json({"schema": 1, "findings": [{f: getattr(each, f) for f in fields} for each in findings]})
     else:
         for each in findings:
             place = f"{each.path}:{each.line}" if each.line else each.path

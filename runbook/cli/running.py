@@ -22,7 +22,9 @@ def planned_record(folder: ExecutionFolder) -> PlanRecord:
     return read_record(folder)[0]
 
 
-def go(workspace: Workspace, execution: Path, record: PlanRecord, *, json: bool, around: Surroundings) -> Result:
+def go(
+    workspace: Workspace, execution: Path, record: PlanRecord, *, json: bool, around: Surroundings
+) -> Result:
     """Start the supervisor, sit at its session, and say how it ended."""
     folder = ExecutionFolder(execution)
     if not json:

@@ -1,4 +1,4 @@
-"""Rendering: from values to text on a terminal. The only module that prints, beside the terminal's own dialogue.
+"""Rendering: from values to text on a terminal. Only this module prints, beside the terminal's dialogue.
 
 Everything that comes from files, people or kernels passes `inert` first, so that no name, value or output
 reaches the terminal as control characters (DESIGN §9).

@@ -14,8 +14,8 @@ from runbook.evidence import inert, messages
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event
 from runbook.evidence.journal import whole_payload
-from runbook.kit.protocol import MIME as PRIVATE_MIME
 from runbook.execution.questions import WORDED, Answer, Choice, Question
+from runbook.kit.protocol import MIME as PRIVATE_MIME
 
 _WORDS: dict[Choice, str] = {
     "run": "run it",
@@ -234,5 +234,3 @@ class Quiet:
         # An unattended run asks nothing; wait for the end instead of inventing an answer.
         select.select([wake], [], [])
         return None
-
-

@@ -88,7 +88,9 @@ def edit(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 @app.command()
 def fmt(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when something would.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 when something would.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the normal form. Proves that no step's meaning changed; leaves stale approvals out."""
@@ -97,13 +99,20 @@ def fmt(
     around = surroundings()
     results = verb(workspace(around), tuple(names or ()), write=not check, around=around)
     if json:
-        show.json({"schema": 1, "runbooks": [{"path": r.path, "changed": r.changed, "error": r.error} for r in results]})
+        show.json(
+            {
+                "schema": 1,
+                "runbooks": [{"path": r.path, "changed": r.changed, "error": r.error} for r in results],
+            }
+        )
     else:
         for result in results:
             if result.error or result.changed:
                 word = "would change" if check else "changed"
                 show.say(f"{result.path}: {result.error or word}")
-        show.say(f"{show.many(sum(r.changed for r in results), 'runbook')} {'to change' if check else 'changed'}")
+        show.say(
+            f"{show.many(sum(r.changed for r in results), 'runbook')} {'to change' if check else 'changed'}"
+        )
     if any(r.error for r in results) or (check and any(r.changed for r in results)):
         raise typer.Exit(1)
 
@@ -111,7 +120,9 @@ def fmt(
 @app.command()
 def convert(
     source: Annotated[str, typer.Argument(metavar="A", help="A .py or .ipynb file.")],
-    target: Annotated[str, typer.Argument(metavar="B", help="A .py, .ipynb or .md file that is not there yet.")],
+    target: Annotated[
+        str, typer.Argument(metavar="B", help="A .py, .ipynb or .md file that is not there yet.")
+    ],
 ) -> None:
     """Convert between .py, .ipynb and .md. Never overwrites."""
     from runbook.verbs.convert import convert as verb

@@ -26,7 +26,9 @@ def create(workspace: Workspace, title: str, *, template: str, around: Surroundi
     try:
         require(text, name=title)
     except TextRefused as error:
-        raise InputError(f"this title cannot stand in a runbook: {error.message}", hint="use plain words") from error
+        raise InputError(
+            f"this title cannot stand in a runbook: {error.message}", hint="use plain words"
+        ) from error
     folder = "." if workspace.loose else workspace.settings.runbooks[0]
     path = workspace.root / folder / f"{slug_of(title)}.py"
     files.make_folder(path.parent)

@@ -1,4 +1,4 @@
-"""`doctor`: what is installed, what is set up, and what is wrong. Reads and probes; changes nothing that stays."""
+"""`doctor`: what is installed, what is set up, and what is wrong. Changes nothing that stays."""
 
 import re
 import sys
@@ -116,7 +116,9 @@ def _trust(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
         return
     loaded = trust.load(workspace, env=around.env)
     people = {key.principal for key in loaded.signers}
-    words = f"{loaded.described}: {len(loaded.policy.rules) if loaded.policy else 0} rules, {len(people)} people"
+    words = (
+        f"{loaded.described}: {len(loaded.policy.rules) if loaded.policy else 0} rules, {len(people)} people"
+    )
     if not people:
         yield Check(
             name="trust",
@@ -171,7 +173,7 @@ def _executions(workspace: Workspace) -> Iterator[Check]:
 
 
 def _probe(folder: Path) -> Path:
-    """Make and take away a file the way evidence is made: `create` needs hard links and a folder that syncs."""
+    """Make a file the way evidence is made (with hard links, synced), and take it away."""
     import secrets
 
     path = folder / f".runbook-probe-{secrets.token_hex(4)}"

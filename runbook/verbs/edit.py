@@ -15,7 +15,9 @@ def edit(workspace: Workspace, name: str, *, around: Surroundings) -> tuple[Find
     path = names.find_runbook(workspace, name, cwd=around.cwd)
     words = around.env.get("VISUAL") or around.env.get("EDITOR")
     if not words:
-        raise UsageError("neither VISUAL nor EDITOR is set", subject=path, hint="for example: EDITOR=vim runbook edit …")
+        raise UsageError(
+            "neither VISUAL nor EDITOR is set", subject=path, hint="for example: EDITOR=vim runbook edit …"
+        )
     argv = [*shlex.split(words), str(workspace.root / path)]
     try:
         # The editor needs our terminal: the one child that is not run through system/processes.

@@ -94,7 +94,11 @@ def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Actio
     rules = "".join(_RULE.format(environment=name, approvals=count) for name, count in PROFILES[profile])
     new = [
         ("runbook.toml", "where things lie", _RUNBOOK_TOML),
-        (".runbook/policy.toml", f"the policy, profile {profile}", _POLICY_HEAD.format(urn=uuid.uuid4()) + rules),
+        (
+            ".runbook/policy.toml",
+            f"the policy, profile {profile}",
+            _POLICY_HEAD.format(urn=uuid.uuid4()) + rules,
+        ),
         (".runbook/revoked", "keys that count no longer (none)", _REVOKED_HEAD),
         (f"runbooks/{slug_of(EXAMPLE_TITLE)}.py", "an example that only reads", example_text(owner)),
         ("executions/README.md", "where runs land", _EXECUTIONS),
@@ -179,7 +183,8 @@ def people(
             hint="say --principal NAME --key FILE.pub once for each person",
         )
     return tuple(
-        Person(principal=name, public_key=_public_key(key, around)) for name, key in zip(principals, keys, strict=True)
+        Person(principal=name, public_key=_public_key(key, around))
+        for name, key in zip(principals, keys, strict=True)
     )
 
 
@@ -188,6 +193,8 @@ def _public_key(key: str, around: Surroundings) -> bytes:
     data = files.read(path, limit_bytes=LIMIT_BYTES)
     if b"PRIVATE KEY" in data:
         raise InputError(
-            "a private key is never enrolled", subject=key, hint=f"give its public half: {key.removesuffix('.pub')}.pub"
+            "a private key is never enrolled",
+            subject=key,
+            hint=f"give its public half: {key.removesuffix('.pub')}.pub",
         )
     return data

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runbook.system import files
+from runbook.text.lines import LIMIT_BYTES
 from runbook.text.lint import Finding
 from runbook.text.lint import lint as lint_text
-from runbook.text.lines import LIMIT_BYTES
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
@@ -22,7 +22,9 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
 
 
 def _neighbours(path: Path) -> frozenset[str]:
-    """The module names that lie beside a runbook: a step that imports one means a file that is not approved."""
+    """The modules beside a runbook: a step that imports one means a file that nobody approved."""
     return frozenset(
-        entry.stem for entry in path.parent.iterdir() if entry.suffix == ".py" or (entry / "__init__.py").is_file()
+        entry.stem
+        for entry in path.parent.iterdir()
+        if entry.suffix == ".py" or (entry / "__init__.py").is_file()
     )

@@ -103,9 +103,7 @@ def _listed(
         title=opened.title,
         owner=runbook.header.owner if runbook else None,
         text=runbook.text if runbook else None,
-        verdicts=verdicts(
-            opened, trust, workspace=workspace, environments=where, unattended=False, now=now
-        ),
+        verdicts=verdicts(opened, trust, workspace=workspace, environments=where, unattended=False, now=now),
         last=last.get(path),
     )
 

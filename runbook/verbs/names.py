@@ -89,7 +89,9 @@ def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:
             return matches[0]
         if matches:
             raise NotFoundError(
-                f"{name!r} could be {_listed(matches)}", subject=name, hint="say more of the name, or its path"
+                f"{name!r} could be {_listed(matches)}",
+                subject=name,
+                hint="say more of the name, or its path",
             )
     raise NotFoundError("no runbook of this name", subject=name, hint=_closest(name, known))
 
@@ -113,7 +115,11 @@ def _closest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, [slug(path) for path in known], 3, 0.5)
     if close:
         return f"did you mean {_listed(close)}?"
-    return f"there are: {_listed([slug(path) for path in known])}" if known else "`runbook create TITLE` makes one"
+    return (
+        f"there are: {_listed([slug(path) for path in known])}"
+        if known
+        else "`runbook create TITLE` makes one"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -131,7 +137,9 @@ def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionF
     if name == LATEST:
         known = executions_below(workspace.executions)
         if not known:
-            raise NotFoundError("there are no executions yet", subject=name, hint="`runbook run NAME` makes one")
+            raise NotFoundError(
+                "there are no executions yet", subject=name, hint="`runbook run NAME` makes one"
+            )
         return known[-1]
     return find_execution(workspace.executions, name) if _ID_PART.match(name) else None
 

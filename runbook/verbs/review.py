@@ -4,6 +4,7 @@ The order: read, be sure that jupytext reads the same, trust, key, statement, (t
 """
 
 import difflib
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,15 @@ from runbook.approval import policy as policies
 from runbook.approval.statement import statement_bytes, statement_of
 from runbook.approval.trust import load
 from runbook.approval.trusted import Trust
-from runbook.errors import CommandFailed, InputError, NotFoundError, RefusedError, TextRefused, ToolMissing, TrustError
+from runbook.errors import (
+    CommandFailed,
+    InputError,
+    NotFoundError,
+    RefusedError,
+    TextRefused,
+    ToolMissing,
+    TrustError,
+)
 from runbook.system import files, git
 from runbook.text.digests import text_digest
 from runbook.text.entries import without_entries
@@ -47,6 +56,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     runbook: Runbook
     findings: tuple[Finding, ...]
+    unusual: tuple[tuple[int, str], ...]  # line and name of each character outside ASCII
     difference: tuple[str, ...] | None  # unified, against the last approved text; None when there is none
     since: str | None  # what the difference is against
     entry: Entry
@@ -54,9 +64,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     key: signing.SigningKey
 
 
-def prepare(
-    workspace: Workspace, name: str, wish: Wish, *, around: Surroundings, now: datetime
-) -> Review:
+def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings, now: datetime) -> Review:
     """Read, check and draft; nothing is signed or written.
 
     Raises TextRefused, TrustError, SignerError, InputError (not in normal form, an environment that no rule
@@ -67,7 +75,9 @@ def prepare(
     _require_agreement(opened.path, runbook)
     trust = load(workspace, env=around.env)
     if trust.policy is None or trust.workspace is None:
-        raise TrustError("there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one")
+        raise TrustError(
+            "there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one"
+        )
     _require_rules(trust, opened.path, runbook, wish.environments)
     key = signing.find_key(wish.key, workspace, around)
     signer = approving.eligible(signing.fingerprint(key, env=around.env), trust, now=now)
@@ -81,6 +91,7 @@ def prepare(
         data=opened.data,
         runbook=runbook,
         findings=lint_text(opened.data, path=opened.path),
+        unusual=_unusual(runbook.body),
         difference=None if before is None else _difference(before[1], runbook.body),
         since=None if before is None else before[0],
         entry=entry,
@@ -120,6 +131,17 @@ def _require_rules(trust: Trust, path: str, runbook: Runbook, environments: tupl
             )
 
 
+def _unusual(body: str) -> tuple[tuple[int, str], ...]:
+    """Each character outside ASCII, once per line: what could look like something else."""
+    return tuple(
+        (number, f"{unicodedata.name(character, 'unnamed')} (U+{ord(character):04X})")
+        for number, line in enumerate(body.split("\n"), 1)
+        if not line.isascii()
+        for character in dict.fromkeys(line)
+        if not character.isascii()
+    )
+
+
 def require_reviewed(review: Review, text: str) -> None:
     """Whether the digest that the caller names is the one that would be signed. Raises RefusedError."""
     if text != review.runbook.text:
@@ -130,9 +152,7 @@ def require_reviewed(review: Review, text: str) -> None:
         )
 
 
-def carry_out(
-    workspace: Workspace, review: Review, *, around: Surroundings, terminal: bool
-) -> Entry:
+def carry_out(workspace: Workspace, review: Review, *, around: Surroundings, terminal: bool) -> Entry:
     """Sign, and write the approval into the file. Returns the entry as it stands there now.
 
     Raises what `signing.sign` raises, and RefusedError when the file was changed meanwhile.
@@ -154,7 +174,7 @@ def carry_out(
 def last_approved(
     workspace: Workspace, path: str, runbook: Runbook, *, env: Mapping[str, str]
 ) -> tuple[str, str] | None:
-    """The text, without approvals, that the newest approval of another text was about, and where it was found.
+    """The text (without approvals) that the newest stale approval was about, and where it was found.
 
     Looked for in git's history of this path; None when no approval is stale, or the text is nowhere.
     """
@@ -178,7 +198,11 @@ def last_approved(
 
 def _commits(root: Path, inside: str, env: Mapping[str, str]) -> list[str]:
     try:
-        return git.ask(root, "log", f"-n{_COMMITS}", "--format=%H", "--", inside, env=env).decode("ascii").split()
+        return (
+            git.ask(root, "log", f"-n{_COMMITS}", "--format=%H", "--", inside, env=env)
+            .decode("ascii")
+            .split()
+        )
     except (CommandFailed, ToolMissing):
         return []
 

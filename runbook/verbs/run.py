@@ -1,4 +1,4 @@
-"""`run` and `plan`: from a name and values to a written plan, and from a plan to a run. Asks nobody, prints nothing."""
+"""`run` and `plan`: from a name and values to a plan, from a plan to a run. Asks nobody, prints nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -36,9 +36,7 @@ def plain(opened: Opened) -> dict[str, object]:
         "text": runbook.text,
         "steps_digest": runbook.steps_digest,
         "normal_form": runbook.is_normal,
-        "notes": [
-            {"code": note.code, "line": note.line, "message": note.message} for note in runbook.notes
-        ],
+        "notes": [{"code": note.code, "line": note.line, "message": note.message} for note in runbook.notes],
         "steps": [step(each) for each in runbook.steps],
         "parameters": [parameter(each) for each in runbook.parameters],
         "approvals": [approval(each, runbook) for each in header.approvals],

@@ -32,7 +32,9 @@ def statements(
     runbook = require_runbook(opened)
     urn = load(workspace, env=around.env).workspace
     if urn is None:
-        raise TrustError("there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one")
+        raise TrustError(
+            "there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one"
+        )
     found = []
     for entry in runbook.header.approvals:
         if principal is None or entry.principal == principal:

@@ -1,4 +1,4 @@
-"""`withdraw`: an approver takes their approval of a text back: signed, lasting, two files in `.runbook/withdrawn/`."""
+"""`withdraw`: an approver takes an approval back: signed, lasting, two files in `.runbook/withdrawn/`."""
 
 from datetime import datetime
 
@@ -26,18 +26,24 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     key: signing.SigningKey
 
 
-def prepare(workspace: Workspace, name: str, *, key: str | None, around: Surroundings, now: datetime) -> Draft:
-    """Find what the key's owner approved. Raises SignerError, TrustError, NotFoundError when there is nothing."""
+def prepare(
+    workspace: Workspace, name: str, *, key: str | None, around: Surroundings, now: datetime
+) -> Draft:
+    """Find what the owner of the key approved. Raises SignerError, TrustError, NotFoundError (nothing)."""
     opened = names.open_runbook(workspace, name, cwd=around.cwd)
     runbook = require_runbook(opened)
     trust = load(workspace, env=around.env)
     if trust.workspace is None:
-        raise TrustError("there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one")
+        raise TrustError(
+            "there is no policy here", subject=str(workspace.root), hint="`runbook init` makes one"
+        )
     chosen = signing.find_key(key, workspace, around)
     fingerprint = signing.fingerprint(chosen, env=around.env)
     signer = next((each for each in trust.signers if each.fingerprint == fingerprint), None)
     if signer is None:
-        raise SignerError(f"the key {fingerprint} is not enrolled, so nothing of it counts", subject=opened.path)
+        raise SignerError(
+            f"the key {fingerprint} is not enrolled, so nothing of it counts", subject=opened.path
+        )
     done = {each.approval for each in trust.withdrawn}
     withdrawals = []
     for entry in runbook.header.approvals:
@@ -52,7 +58,9 @@ def prepare(workspace: Workspace, name: str, *, key: str | None, around: Surroun
                 )
             )
     if not withdrawals:
-        raise NotFoundError(f"{signer.principal} has no approval of this text to take back", subject=opened.path)
+        raise NotFoundError(
+            f"{signer.principal} has no approval of this text to take back", subject=opened.path
+        )
     return Draft(
         path=opened.path,
         text=runbook.text,

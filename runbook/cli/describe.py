@@ -1,0 +1,291 @@
+"""Longer pictures: a runbook, a review, a plan, a verdict, an execution. Renders values; decides nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from runbook.cli import show
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.plan import PlanRecord
+from runbook.evidence.summary import Summary, summary
+from runbook.execution.session import Result
+from runbook.instants import stamp
+from runbook.text.runbook import Entry, Runbook, Step
+from runbook.verbs.names import Opened
+from runbook.verbs.review import Review
+from runbook.verbs.show import require_runbook
+from runbook.verbs.verify import Answer
+from runbook.workspace import Workspace
+
+
+def runbook(opened: Opened) -> None:
+    """`show NAME`: what it is, its parameters, steps and approvals."""
+    found = require_runbook(opened)
+    header = found.header
+    show.painted(found.title, "bold")
+    show.table(
+        [
+            ("path", opened.path),
+            ("text", found.text),
+            ("owner", header.owner or "-"),
+            ("for", ", ".join(header.environments) or "any environment"),
+            *([("about", header.description)] if header.description else []),
+        ]
+    )
+    _parameters(found)
+    show.say("\nsteps:")
+    show.table(
+        [(f"  {step.index + 1}", step.name, step.kind, _options(step), step.title) for step in found.steps]
+    )
+    show.say("\napprovals:" if header.approvals else "\nno approvals")
+    show.table([_approval(entry, found) for entry in header.approvals])
+    for note in found.notes:
+        show.say(f"not in normal form, line {note.line}: {note.message}")
+
+
+def _parameters(found: Runbook) -> None:
+    if not found.parameters:
+        return
+    show.say("\nparameters:")
+    show.table(
+        [
+            (
+                f"  {each.name}",
+                each.type_text,
+                "required" if each.default_source is None else each.default_source,
+                each.help,
+            )
+            for each in found.parameters
+        ]
+    )
+
+
+def _options(step: Step) -> str:
+    words = list(step.tags)
+    if step.timeout_seconds:
+        words.append(f"timeout={step.timeout_seconds}")
+    if step.retries:
+        words.append(f"retries={step.retries}")
+    words += [
+        f"{name}={value}"
+        for name, value in (("when", step.when), ("undoes", step.undoes), ("checks", step.checks))
+        if value
+    ]
+    return " ".join(words) or "-"
+
+
+def _approval(entry: Entry, found: Runbook) -> tuple[str, ...]:
+    state = "of this text" if entry.text == found.text else "STALE: of another text"
+    return (
+        f"  {entry.principal}",
+        ", ".join(entry.environments),
+        entry.allows,
+        f"until {stamp(entry.expires)}",
+        state,
+    )
+
+
+def review(found: Review) -> None:
+    """Everything a reviewer should see before signing: what will really run, and what is odd about it."""
+    book = found.runbook
+    show.painted(f"{book.title}  ({found.path})", "bold")
+    _parameters(book)
+    for step in book.steps:
+        show.painted(
+            f"\n--- {step.index + 1} {step.name}: {step.kind}, {_options(step)}  {step.title}", "cyan"
+        )
+        for number, line in enumerate(step.cell.source.split("\n"), step.cell.source_line):
+            show.say(f"{number:5} | {line}")
+    if found.difference is not None:
+        show.painted(f"\nchanged since the approved text {found.since}:", "bold")
+        for line in found.difference:
+            colour = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
+            show.painted(f"  {line}", colour)
+    if found.unusual:
+        show.painted("\ncharacters outside ASCII:", "yellow")
+        show.table([(f"  line {line}", name) for line, name in found.unusual])
+    if found.findings:
+        show.painted("\nfindings:", "yellow")
+        show.table([(f"  line {each.line}", each.code, each.message) for each in found.findings])
+    show.painted("\nyou would sign:", "bold")
+    for line in found.statement.decode("utf-8").rstrip("\n").split("\n"):
+        show.say(f"  {line}")
+    show.say("")
+
+
+def verdicts(answer: Answer) -> None:
+    """`verify`: one line a verdict, and below it everything that led to it."""
+    for each in answer.runbooks:
+        word = "permitted" if each.permitted else "REFUSED"
+        title = word if not each.permitted or each.approved else "permitted, NOT APPROVED (none is needed)"
+        kind = "unattended" if each.unattended else "interactive"
+        show.painted(
+            f"{each.path}  {each.environment}, {kind}: {title}", "green" if each.permitted else "red"
+        )
+        show.say(f"  trust: {each.trust}")
+        for counted in each.counted:
+            show.say(f"  counts: {counted.principal}, {counted.allows}, until {stamp(counted.expires)}")
+        for other in each.not_counted:
+            show.say(f"  does not count: {other.principal}: {other.code}: {other.message}")
+        for reason in each.reasons:
+            line = "" if reason.line is None else f"line {reason.line}: "
+            show.say(f"  {reason.code}: {line}{reason.message}")
+            if reason.hint:
+                show.say(f"    next: {reason.hint}")
+    for execution_verdict in answer.executions:
+        good = execution_verdict.verdict in ("VALID", "VALID-UNANCHORED")
+        outcome = execution_verdict.outcome or "no outcome"
+        show.painted(
+            f"{execution_verdict.id}  {execution_verdict.verdict} ({outcome})", "green" if good else "red"
+        )
+        for finding in execution_verdict.findings:
+            place = f"{finding.file}:{finding.line}" if finding.line else finding.file or ""
+            show.say(f"  {finding.code}: {place} {finding.message}")
+
+
+def banner(record: PlanRecord) -> None:
+    """The first lines of a run."""
+    mark = "" if record.approved else "  NOT APPROVED"
+    dry = "  DRY RUN" if record.dry_run else ""
+    show.painted(f"{record.title}  [{record.environment}]{mark}{dry}", "bold")
+    if record.expired_reason is not None:
+        show.painted(f"its approval has EXPIRED; reason: {record.expired_reason}", "red")
+    _values(record)
+    skipped = [step for step in record.steps if step.will == "skip" and step.kind != "prose"]
+    if skipped:
+        show.say(f"will be skipped: {', '.join(f'{step.name} ({step.why})' for step in skipped)}")
+
+
+def _values(record: PlanRecord) -> None:
+    show.table(
+        [
+            (f"  {v.name} =", v.literal if v.literal is not None else "(secret)", f"({v.origin})")
+            for v in record.values
+        ]
+    )
+
+
+def plan(record: PlanRecord) -> None:
+    """`plan`: what would run."""
+    banner(record)
+    show.table(
+        [
+            (f"  {step.index + 1}", step.name, step.kind, step.will, step.why or step.title)
+            for step in record.steps
+            if step.kind != "prose"
+        ],
+        heads=("   ", "step", "kind", "will", ""),
+    )
+
+
+def plain_plan(record: PlanRecord, shown: str) -> dict[str, object]:
+    """`plan --json`."""
+    return {
+        "schema": 1,
+        "execution": shown,
+        "runbook": record.runbook,
+        "title": record.title,
+        "text": record.text,
+        "environment": record.environment,
+        "kind": record.kind,
+        "dry_run": record.dry_run,
+        "approved": record.approved,
+        "trust": record.trust,
+        "expires": record.expires,
+        "parameters": [
+            {"name": value.name, "type": value.type_text, "literal": value.literal, "origin": value.origin}
+            for value in record.values
+        ],
+        "steps": [
+            {"name": step.name, "kind": step.kind, "will": step.will, "why": step.why}
+            for step in record.steps
+            if step.kind != "prose"
+        ],
+    }
+
+
+def ended(result: Result, shown: str) -> None:
+    """The last lines of a run."""
+    colour = {"succeeded": "green", "deviated": "yellow"}.get(result.outcome, "red")
+    count = sum(step.state in ("succeeded", "attested", "deviated") for step in result.steps)
+    show.painted(f"{result.outcome}: {count} of {show.many(len(result.steps), 'step')} done", colour)
+    show.say(f"record: {shown}/")
+    if not result.sealed:
+        show.say("  it is not sealed: `runbook status` says more")
+
+
+def plain_result(result: Result, shown: str) -> dict[str, object]:
+    """`run --json`: the last line."""
+    return {
+        "schema": 1,
+        "execution": shown,
+        "outcome": result.outcome,
+        "steps": [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in result.steps],
+    }
+
+
+def summaries(rows: Sequence[Summary]) -> None:
+    """`history`: one line an execution."""
+    show.table(
+        [
+            (
+                row.id,
+                row.outcome or ("running" if row.alive else "planned"),
+                row.environment + ("" if row.approved else " (not approved)"),
+                row.operator,
+                row.title + (" (dry run)" if row.dry_run else ""),
+            )
+            for row in rows
+        ],
+        heads=("execution", "outcome", "environment", "operator", "title"),
+    )
+
+
+def plain_summary(row: Summary, workspace: Workspace) -> dict[str, Any]:
+    """`history --json`: one execution."""
+    month = f"{row.id[:4]}-{row.id[4:6]}"
+    return {
+        "execution": workspace.relative(workspace.executions / month / row.id),
+        "id": row.id,
+        "runbook": row.runbook,
+        "title": row.title,
+        "environment": row.environment,
+        "kind": row.kind,
+        "dry_run": row.dry_run,
+        "approved": row.approved,
+        "operator": row.operator,
+        "created": row.created,
+        "started": row.started,
+        "ended": row.ended,
+        "outcome": row.outcome,
+        "sealed": row.sealed,
+        "alive": row.alive,
+        "steps": [{"name": step.name, "state": step.state} for step in row.steps],
+        "problem": row.problem,
+    }
+
+
+def execution(workspace: Workspace, folder: ExecutionFolder, *, json: bool) -> None:
+    """`show EXECUTION`: how each step went."""
+    found = summary(folder)
+    if json:
+        show.json({"schema": 1, **plain_summary(found, workspace)})
+        return
+    show.painted(f"{found.title}  [{found.environment}]{'' if found.approved else '  NOT APPROVED'}", "bold")
+    show.table(
+        [
+            ("execution", workspace.relative(folder.path)),
+            ("runbook", found.runbook),
+            ("outcome", found.outcome or ("running" if found.alive else "planned")),
+            ("operator", found.operator),
+            ("started", found.started or "-"),
+            ("ended", found.ended or "-"),
+        ]
+    )
+    show.table(
+        [
+            (f"  {step.name}", step.state, "-" if step.ms is None else f"{step.ms / 1000:.1f} s")
+            for step in found.steps
+        ]
+    )
+    if found.problem:
+        show.painted(f"problem: {found.problem}", "red")

@@ -1,0 +1,51 @@
+"""The verb that looks at runs that live: `status`. Light: people type it while something burns."""
+
+from typing import Annotated
+
+import typer
+
+from runbook.cli import show
+from runbook.cli.around import surroundings, workspace
+
+app = typer.Typer(rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def status(
+    short: Annotated[bool, typer.Option("--short", help="One line a run, to paste in a chat.")] = False,
+    json: Json = False,
+) -> None:
+    """List the runs that live now, and those whose supervisor died."""
+    from runbook.verbs.history import living
+
+    here = workspace(surroundings())
+    runs = living(here)
+    if json:
+        rows = [
+            {
+                "execution": here.relative(here.executions / f"{run.id[:4]}-{run.id[4:6]}" / run.id),
+                "supervisor": run.supervisor if run.alive else None,
+                "kernel": run.kernel,
+                "step": run.running,
+                "state": _state(run.alive, run.waiting),
+                "waiting": run.waiting,
+                "operator": run.operator,
+            }
+            for run in runs
+        ]
+        show.json({"schema": 1, "runs": rows})
+        return
+    if not runs:
+        show.say("nothing runs")
+    for run in runs:
+        step = f"step {run.running}" if run.running else "between steps"
+        line = f"{run.id}: {_state(run.alive, run.waiting)}, {step}, {run.environment}, {run.operator}"
+        show.say(line if short or not run.waiting else f"{line}\n  waits: {run.waiting}")
+
+
+def _state(alive: bool, waiting: str | None) -> str:
+    if not alive:
+        return "unknown"
+    return "waiting" if waiting else "running"

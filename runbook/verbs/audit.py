@@ -1,0 +1,54 @@
+"""`audit`: the audit of an execution, as it lies there or rendered anew. Never overwrites evidence."""
+
+from pathlib import Path
+from typing import Literal
+
+from runbook.errors import ExistsError
+from runbook.evidence.derive import derived
+from runbook.evidence.folder import ExecutionFolder
+from runbook.system import files
+
+Form = Literal["md", "html", "ipynb", "json"]
+
+
+def rendered(folder: ExecutionFolder, form: Form) -> bytes:
+    """The audit in this form, rendered from the journal now. Raises EvidenceDamaged."""
+    if form == "html":
+        from runbook.evidence.html import audit_html  # nbconvert, which takes longer than all the rest
+
+        return audit_html(folder)
+    if form == "json":
+        from runbook.evidence.account import account_json
+
+        return account_json(folder)
+    both = derived(folder)
+    return both.audit if form == "md" else both.record
+
+
+def place(folder: ExecutionFolder, form: Form) -> Path:
+    """Where this form lies in the execution's own folder."""
+    return (
+        folder.path
+        / {"md": "audit.md", "html": "audit.html", "ipynb": "record.ipynb", "json": "audit.json"}[form]
+    )
+
+
+def write(folder: ExecutionFolder, form: Form, target: Path | None) -> Path:
+    """Write it to `target`; without one, to its place in the folder as long as that is not sealed.
+
+    What is there already and says the same is fine. Raises ExistsError when it says something else.
+    """
+    data = rendered(folder, form)
+    path = target or place(folder, form)
+    if target is None and folder.is_sealed() and not path.exists():
+        raise ExistsError(
+            "this execution is sealed: nothing is added to its folder",
+            subject=folder.id,
+            hint="say --output FILE",
+        )
+    try:
+        files.create(path, data)
+    except ExistsError:
+        if path.read_bytes() != data:
+            raise
+    return path
