@@ -2,8 +2,8 @@
 
 1 Words that are not ours stand in code spans or in fences, nowhere else. 2 A span's and a fence's backticks
 are more than any run of backticks inside. 3 What would be obeyed or hides is spelled (`inert`), so no line
-inside can end the fence or begin outside it. 4 There is no HTML, no link, nothing that is fetched; an image is
-a file of `blobs/`, named by its digest. Tables are not used: there a `|` works even inside a span.
+inside can end the fence or begin outside it. 4 There is no HTML, no link, nothing that is fetched; an image
+is a file of `blobs/`, named by its digest. Tables are not used: there a `|` works even inside a span.
 """
 
 import re

@@ -155,7 +155,7 @@ def decoded(value: object, *, get: Get) -> object:
         case {"$float": str(digits)} if len(value) == 1:
             return float(digits)
         case {"$json": str(text)} if len(value) == 1:
-            return json.loads(text)
+            return _from_text(text)
         case {"$lost": str(why)} if len(value) == 1:
             return f"[lost: {why}]"
         case {"$blob": str(name), "as": str(form), "size": int(_)} if len(value) == 3 and form in _FORMS:
@@ -166,6 +166,13 @@ def decoded(value: object, *, get: Get) -> object:
             raise ValueError(f"an unknown form: {key}")
         made[key[1:] if key.startswith("$") else key] = decoded(inner, get=get)
     return made
+
+
+def _from_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return text
 
 
 def content(payload: Mapping[str, object], *, get: Get) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """The record, `record.ipynb`: the run as a notebook (nbformat 4.5), written from its account. Pure.
 
 What ran stands in the order of the text, with the outputs as Jupyter would show them at the end, nbclient's
-timing keys, and each step's state in `metadata.runbook`. A step that did not simply succeed has a remark below
-it, so that it is seen without looking at metadata. Outputs are exact up to the limits of `outputs`; where
-something is left out, it says so and the journal has it.
+timing keys, and each step's state in `metadata.runbook`. A step that did not simply succeed has a remark
+below it, so that it is seen without looking at metadata. Outputs are exact up to the limits of `outputs`;
+where something is left out, it says so and the journal has it. JSON nested deeper than `DEPTH` is text.
 
 The JSON is ASCII with sorted keys: the same account gives the same bytes, and `cat` shows nothing that a
 terminal obeys. Imports no nbformat; tests hold that its validator agrees.
@@ -19,6 +19,7 @@ from runbook.evidence.outputs import Outputs, Rich, Text
 from runbook.evidence.plan import PlannedStep
 from runbook.evidence.states import StepStanding
 
+DEPTH = 150
 _SCHEMA = 1
 
 
@@ -206,12 +207,14 @@ def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, depth: int = 0) -> object:
     """What JSON has no number for (NaN, infinities) as text, the way ipykernel writes them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
+    if isinstance(value, Mapping | list | tuple) and depth > DEPTH:
+        return json.dumps(value, sort_keys=True)
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _plain(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth + 1) for inner in value]
     return value
