@@ -6,6 +6,7 @@ already). Nothing is guessed: the declared type says how to read, and a union tr
 """
 
 import math
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -56,12 +57,26 @@ def from_text(raw: str, kind: Type, *, base: Path) -> object:
         if reader is None:
             raise Unfit(f"can't be given as text for {spell(kind)}")
         return reader(raw, base)
+    if _nesting(raw) > MAX_DEPTH:
+        raise Unfit(f"is nested more than {MAX_DEPTH} levels deep")
     try:
         plain = decode_json(raw.encode("utf-8"), object, name="value")
     except (FormatError, UnicodeEncodeError) as error:
         message = error.message if isinstance(error, FormatError) else "not UTF-8"
         raise Unfit(f"{shown(raw)} is not {spell(kind)} written as JSON ({message})") from error
     return from_plain(plain, kind, base=base)
+
+
+def _nesting(text: str) -> int:
+    """How deep JSON nests, told without recursion: a decoder's own limit changes from Python to Python."""
+    depth = deepest = 0
+    for mark in re.findall(r'"(?:[^"\\]|\\.)*"|[][{}]', text):
+        if mark in ("[", "{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in ("]", "}"):
+            depth -= 1
+    return deepest
 
 
 def from_plain(raw: object, kind: Type, *, base: Path, depth: int = 0) -> object:
@@ -212,7 +227,8 @@ def _require_plain(value: object, kind: Plain) -> None:
     else:
         fits = type(value) in _PYTHON[kind.name]
     if not fits:
-        raise Unfit(f"{shown(value)} is not {kind.name}: give {LIKE.get(kind.name, 'a secret')}")
+        name = "a value that needs no declared type" if kind.name == "Any" else kind.name
+        raise Unfit(f"{shown(value)} is not {name}: give {LIKE.get(kind.name, 'a secret')}")
     if kind.name == "Any" and isinstance(value, list | tuple | set):
         for item in value:
             require(item, kind)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
+from runbook.text.trees import expression
 from runbook.text.types import full_name
 
 MAX_DEPTH = 40
@@ -123,10 +124,10 @@ def evaluate(source: str | ast.expr, names: Mapping[str, str] | None = None) -> 
     Raises NotLiteral for anything else, and for arguments that these refuse.
     """
     if isinstance(source, str):
-        try:
-            source = ast.parse(source.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise NotLiteral("not a Python literal") from error
+        node = expression(source)
+        if node is None:
+            raise NotLiteral("not a Python literal")
+        source = node
     return _Reader(names or {}).read(source, 0)
 
 

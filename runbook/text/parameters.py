@@ -6,7 +6,6 @@ Papermill's regular expressions miss `None | str`, `Literal[…]` and every defa
 """
 
 import ast
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -17,6 +16,7 @@ from runbook.text.reasons import Reason, ordered, reason
 from runbook.text.runbook import Cell, Parameter
 from runbook.text.secret import HOW, parse_source
 from runbook.text.spellings import Unfit, shown
+from runbook.text.trees import tree_of
 from runbook.text.types import Plain, Type, TypeProblem, of_value, parse, spell
 
 TAG = "parameters"
@@ -60,7 +60,7 @@ def declared(cells: Sequence[Cell]) -> tuple[tuple[Parameter, ...], tuple[Reason
     names: dict[str, str] = {}
     for cell in cells[: cells.index(marked[0])]:
         if cell.kind == "code" and "import" in cell.source:
-            tree = _parsed(cell.source)
+            tree = tree_of(cell.source)
             for node in tree.body if tree else ():
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     names.update(_imported(node))
@@ -76,20 +76,6 @@ def _tagged(cell: Cell, tag: str) -> bool:
 
 def _reason(code: str, line: int, message: str) -> Reason:
     return reason(code, line, message, _HINTS[code])
-
-
-def _parsed(source: str) -> ast.Module | None:
-    """The syntax tree, magics blanked; None when there is none."""
-    lines = [
-        "pass" if line.startswith(("%", "!", "?")) else line for line in source.split("\n")
-    ]  # a magic inside a text is changed too, which only matters for what is no declaration then
-    for attempt in (source, "\n".join(lines)):
-        try:
-            with warnings.catch_warnings(action="ignore"):  # an invalid escape is not our news to tell
-                return ast.parse(attempt)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-    return None
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -115,7 +101,7 @@ class _Scanner:
         self.reasons: list[Reason] = []
 
     def scan(self) -> None:
-        tree = _parsed(self.cell.source)
+        tree = tree_of(self.cell.source)
         for node in tree.body if tree else ():
             try:
                 self._statement(node)

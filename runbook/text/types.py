@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from runbook.text.trees import expression
+
 MAX_DEPTH = 12
 """How deep types may nest. A person reads two levels; a generated bomb has thousands."""
 
@@ -154,10 +156,9 @@ def parse(annotation: str | ast.expr, names: Mapping[str, str] | None = None) ->
 
 
 def _quoted(text: str, names: Mapping[str, str], depth: int) -> Type:
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise TypeProblem(f"{text[:60]!r} is not an annotation") from error
+    node = expression(text)
+    if node is None:
+        raise TypeProblem(f"{text[:60]!r} is not an annotation")
     return _parse(node, names, depth + 1)
 
 

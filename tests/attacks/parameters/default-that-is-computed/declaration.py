@@ -1,0 +1,1 @@
+where = open('/etc/passwd').read()

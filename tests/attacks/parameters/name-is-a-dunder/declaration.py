@@ -1,0 +1,3 @@
+__class__ = "x"
+host: str = "web1"
+wait: int = 30

@@ -1,0 +1,1 @@
+token: Secret = secret("env:TOKEN")

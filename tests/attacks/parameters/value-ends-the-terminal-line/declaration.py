@@ -1,0 +1,2 @@
+host: str = "web1"
+wait: int = 30
