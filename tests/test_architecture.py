@@ -42,8 +42,8 @@ TOUCHES_A_FILE = {
 }  # fmt: skip
 
 HEAVY = {
-    "jupytext", "nbformat", "nbclient", "nbconvert", "cryptography", "watchdog", "psutil", "yaml", "zmq",
-    "platformdirs", "keyring",
+    "jupytext", "nbformat", "nbclient", "nbconvert", "cryptography", "watchdog", "psutil", "platformdirs",
+    "keyring",
 }  # fmt: skip
 """Each is met in one module, so that one module knows its traps and one import makes a verb slow."""
 
@@ -57,6 +57,14 @@ KEPT_FROM_LIGHT_VERBS = {
     "zmq",
     "watchdog",
 }
+
+STEPS_PROCESS = {
+    "runbook.kit",
+    "runbook.execution.bootstrap",
+    "runbook.execution.kernel_inside",
+    "runbook.execution.spool_writer",
+}
+"""What runs in the kernel's process, or in a plain `python file.py`: the rooms are out of its reach there."""
 
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc", "core", "lib"}
 
@@ -156,28 +164,15 @@ def test_a_heavy_library_is_met_in_one_module(library: str) -> None:
     assert len(users) <= 1
 
 
-ONLY_IN = {
-    "subprocess": {"runbook.system.processes", "runbook.kit"},
+ONLY_IN: dict[str, set[str]] = {
     "fcntl": {"runbook.system.files"},
-    "time": {"runbook.system.clock", "runbook.kit"},
-    "secrets": {"runbook.system.files", "runbook.workspace", "runbook.execution", "runbook.verbs"},
-    "random": set[str](),
-    "tempfile": {
-        "runbook.verbs",
-        "runbook.execution",
-        "runbook.approval.signing",
-        "runbook.kit",
-        "runbook.cli.bugs",
-    },
+    "time": {"runbook.system.clock"},
+    "secrets": {"runbook.system.files", "runbook.execution", "runbook.verbs"},
+    "random": set(),
+    "tempfile": {"runbook.verbs", "runbook.execution", "runbook.approval.signing", "runbook.cli"},
     "logging": {"runbook.execution"},
-    "pickle": set[str](),
-    "shutil": {
-        "runbook.system.processes",
-        "runbook.system.files",
-        "runbook.verbs",
-        "runbook.cli",
-        "runbook.kit",
-    },
+    "pickle": set(),
+    "shutil": {"runbook.system", "runbook.verbs", "runbook.cli"},
 }
 
 
@@ -187,11 +182,24 @@ def test_an_effect_has_its_place(library: str) -> None:
         name for name, tree in modules().items() for _, what in imports(tree) if is_any_of(what, {library})
     }
 
-    assert {user for user in users if not is_any_of(user, ONLY_IN[library])} == set()
+    assert {user for user in users if not is_any_of(user, ONLY_IN[library] | STEPS_PROCESS)} == set()
+
+
+def test_child_processes_are_started_in_one_module() -> None:
+    """To name a type of `subprocess` is no start."""
+    starts = re.compile(r"subprocess\.|os\.(?:system|popen|exec|spawn|posix_spawn|fork)")
+    found = [
+        f"{name}:{node.lineno} {ast.unparse(node.func)}"
+        for name, tree in modules().items()
+        if not is_any_of(name, {"runbook.system.processes"} | STEPS_PROCESS)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and starts.match(ast.unparse(node.func))
+    ]
+    assert found == []
 
 
 def test_the_clock_is_read_in_one_module() -> None:
-    allowed = {"runbook.system.clock", "runbook.kit"}
+    allowed = {"runbook.system.clock"} | STEPS_PROCESS
     found = [
         f"{name}:{node.lineno}"
         for name, tree in modules().items()
@@ -219,8 +227,7 @@ WRITES = {
 
 
 def test_files_are_written_in_one_module() -> None:
-    """Kit and kernel are code of the steps' own process; they write what the steps write."""
-    allowed = {"runbook.system.files", "runbook.kit"}
+    allowed = {"runbook.system.files"} | STEPS_PROCESS
     found = [
         f"{name}:{line} {what}"
         for name, tree in modules().items()
