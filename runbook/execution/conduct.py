@@ -162,10 +162,10 @@ class Conduct:
                 raise RuntimeError("edit is not offered by any question")
         return question
 
-    def stop(self) -> Question | None:
+    def stop(self, reason: EndReason = "stopped") -> Question | None:
         """End the run at the next chance; returns the question that this leaves unanswered, if any."""
         left, self._asked = self._asked, None
-        self._end = self._end or "stopped"
+        self._end = self._end or reason
         return left
 
     @property

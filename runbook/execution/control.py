@@ -13,6 +13,7 @@ from typing import Protocol
 
 from runbook.errors import FormatError, InputError, LockBusy, RunbookError
 from runbook.execution import messages
+from runbook.execution.failures import Failure
 from runbook.execution.family import Peer, peer_of, require_stranger
 from runbook.execution.messages import (
     Asked,
@@ -110,11 +111,11 @@ class Control:
             if visitor.mode == "drive":
                 visitor.say(Asked(question=question))
 
-    async def over(self, *, sealed: bool) -> None:
+    async def over(self, *, sealed: bool, failure: Failure | None) -> None:
         """Say that the run has ended, and see everybody out: at most a second is given to the slow."""
         for visitor in self._visitors:
             visitor.say(Head(length=self._length))
-            visitor.say(Over(sealed=sealed))
+            visitor.say(Over(sealed=sealed, failure=failure))
         if self._server is not None:
             self._server.close()
         drains = [asyncio.ensure_future(visitor.writer.drain()) for visitor in self._visitors]

@@ -4,19 +4,30 @@ The supervisor is a process and a session of its own, so nothing that happens to
 What it needs is handed over through a pipe, never on its command line or in its environment.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 
+from runbook.canonical import canonical_json
+from runbook.decoding import decode_json
+from runbook.errors import FormatError, UnavailableError
+from runbook.evidence.folder import ExecutionFolder
+from runbook.execution import session
+from runbook.execution.failures import error_of
+from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard, Ways
 from runbook.execution.session import Session
+from runbook.system import files, processes
 from runbook.workspace import Surroundings, Workspace
 
+__all__ = ["Ways", "start"]
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run is looked after. `linger_seconds`: how long a kernel outlives its supervisor's death."""
-
-    linger_seconds: int = 3600
-    journal_limit_bytes: int = 256 << 20
+# The package may be installed or lie in a checkout: its parent goes to the end of the path, behind all else,
+# where it can shadow nothing. The last word is only there so that `ps` tells one supervisor from the other.
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from runbook.execution.supervisor import main; main()"
+_LOG_BYTES = 4000
 
 
 def start(
@@ -25,6 +36,59 @@ def start(
     """Start the supervisor for the plan in `execution` and return a driving session once it is ready.
 
     Ready means: decided again, not spent before, evidence begun, socket open. Raises what the supervisor said
-    when it is not: RefusedError, StorageError, KernelError, LockBusy, …; never leaves a process behind then.
+    when it is not: RefusedError, StorageError, LockBusy, …; leaves no process behind then. A kernel that does
+    not start is told by the session, since the run has begun by then.
     """
-    raise NotImplementedError
+    folder = ExecutionFolder(execution)
+    who = f"{around.login}@{around.host}"
+    handed = Handed(
+        execution=str(execution),
+        who=who,
+        root=str(workspace.root),
+        loose=workspace.loose,
+        cwd=str(around.cwd),
+        machine_config=str(around.machine_config),
+        user_config=str(around.user_config),
+        state_folder=str(around.state_folder),
+        login=around.login,
+        host=around.host,
+        ways=ways or Ways(),
+    )
+    log = folder.spool / "supervisor.log"
+    with files.storage_errors(log):
+        folder.spool.mkdir(exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        child = processes.converse(_argv(execution), env=around.env, cwd=Path("/"), error_log=descriptor)
+    finally:
+        os.close(descriptor)
+    heard = _first_word(child, canonical_json(msgspec.to_builtins(handed)), log)
+    if heard.failure is not None:
+        raise error_of(heard.failure)
+    return session.attach(execution, who=who)
+
+
+def _argv(execution: Path) -> tuple[str, ...]:
+    parent = Path(__file__).resolve().parents[2]
+    return (sys.executable, "-I", "-c", _PROGRAM, str(parent), str(execution))
+
+
+def _first_word(child: "subprocess.Popen[bytes]", handed: bytes, log: Path) -> Heard:
+    """Hand over, and wait for the one line; without one the supervisor died, and its log says why."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdout as said, child.stdin as given:
+        try:
+            given.write(handed)
+            given.close()
+        except BrokenPipeError:
+            pass  # it has died: no line will come
+        line = said.readline(HANDED_LIMIT_BYTES)
+    child.wait()
+    try:
+        return decode_json(line, Heard, name="the supervisor's first word")
+    except FormatError as error:
+        tail = files.read(log, limit_bytes=64 << 20)[-_LOG_BYTES:].decode("utf-8", "replace").strip()
+        raise UnavailableError(
+            "the supervisor ended before the run began", subject=str(log), hint=tail or None
+        ) from error

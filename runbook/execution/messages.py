@@ -11,6 +11,7 @@ import msgspec
 from runbook.canonical import canonical_json
 from runbook.decoding import decode_json
 from runbook.errors import FormatError
+from runbook.execution.failures import Failure
 from runbook.execution.questions import Answer, Question
 
 VERSION = 1
@@ -72,9 +73,11 @@ class Away(msgspec.Struct, frozen=True, kw_only=True, tag="away", forbid_unknown
 
 
 class Over(msgspec.Struct, frozen=True, kw_only=True, tag="over", forbid_unknown_fields=True):
-    """The run has ended. `sealed` False: its evidence could not be written to the end."""
+    """The run has ended. `sealed` False: its evidence could not be written to the end. `failure`: what kept
+    it from running on, if something outside did."""
 
     sealed: bool
+    failure: Failure | None = None
 
 
 FromTerminal = Hello | Said | Command

@@ -1,7 +1,7 @@
 """What is remembered of plans outside their folders: where each was written, and that it was run. An edge.
 
 Lies in the user's state folder, so that a plan copied, edited or put back still runs once. A plan that was
-made by somebody else or on another machine is not known here; it is decided again all the same, and runs once.
+made by somebody else or elsewhere is not known here; it is decided again all the same, and runs once.
 """
 
 from pathlib import Path

@@ -4,18 +4,51 @@ What is shown comes from the journal's file, so a slow or dead terminal never ho
 missed. Losing the session loses nothing: the run goes on, or its question waits for the next visitor.
 """
 
+import contextlib
+import select
+import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 import msgspec
 
-from runbook.evidence.events import Outcome, StepState
+from runbook.errors import (
+    FormatError,
+    NotFoundError,
+    RunbookError,
+    UnavailableError,
+)
+from runbook.evidence.events import Event, Outcome, StepState
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import follow
+from runbook.evidence.states import Progress
+from runbook.execution import lease, messages
+from runbook.execution.ctrl_c import CtrlC
+from runbook.execution.failures import Failure, error_of
+from runbook.execution.family import peer_of
+from runbook.execution.messages import (
+    Asked,
+    Away,
+    Command,
+    FromSupervisor,
+    FromTerminal,
+    Head,
+    Hello,
+    Mode,
+    Over,
+    Said,
+    Told,
+    Welcome,
+    What,
+)
+from runbook.execution.plan_folder import read_record
 from runbook.execution.questions import Answer, Question
 
+__all__ = ["Driver", "Event", "Result", "Session", "StepResult", "attach", "command"]
 
-class Event(Protocol):
-    """One line of the journal, as `evidence/journal` reads it."""
+_HELLO_SECONDS = 30
+_READ_BYTES = 64 << 10
 
 
 class Driver(Protocol):
@@ -43,31 +76,136 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended, read from its journal."""
+    """How a run ended, read from its journal. `failure`: what kept it from going on, from outside of it."""
 
     execution: Path
     outcome: Outcome
     steps: tuple[StepResult, ...]  # prose is not in it
     sealed: bool
+    failure: RunbookError | None = None
 
 
 class Session:
     """A connection to the supervisor of one execution, driving or watching. Made by `launch` and `attach`."""
 
-    execution: Path
+    def __init__(self, execution: Path, connection: "_Connection") -> None:
+        self.execution = execution
+        self._folder = ExecutionFolder(execution)
+        self._connection = connection
+        self._progress = Progress(read_record(self._folder)[0].steps)
+        self._offset = 0
+        self._question: Question | None = None
+        self._over: Over | None = None
+        self._interrupts = 0
 
     def drive(self, driver: Driver) -> Result:
         """Show and ask until the run has ended, then say how.
 
-        Ctrl-C (KeyboardInterrupt) while a step runs interrupts the step; a second one kills what it started;
-        the session stays. Ctrl-C inside `driver.ask` leaves the session. Raises UnavailableError when the
-        supervisor is gone without an end: then `evidence/states` calls the running step `unknown`.
+        Ctrl-C while a step runs interrupts the step; a second one kills what it started; the session stays.
+        Ctrl-C inside `driver.ask` (a KeyboardInterrupt there) leaves the session. A supervisor that is gone
+        without an end is no error here: the outcome is `unknown` then, and the step that ran, too.
         """
-        raise NotImplementedError
+        with CtrlC() as pressed:
+            while self._over is None:
+                message = self._connection.receive(pressed)
+                for _ in range(pressed.take()):
+                    self._interrupt()
+                if message is None:
+                    if self._connection.is_gone:
+                        break
+                    continue
+                self._take(message, driver)
+                if self._question is not None and not self._connection.has_more():
+                    self._show_news(driver)  # what led to the question is seen before it
+                    with pressed.released():
+                        self._ask(driver)
+            self._show_news(driver)
+        return self._result()
+
+    def interrupt(self) -> None:
+        """Interrupt the step that runs; does not wait for it to end."""
+        self._connection.send(Command(what="interrupt"))
+
+    def kill(self) -> None:
+        """Kill what the running step has started; the session stays if it can."""
+        self._connection.send(Command(what="kill"))
+
+    def stop(self, words: str = "", *, now: bool = False) -> None:
+        """End the run after the step that runs; `now` interrupts that step."""
+        self._connection.send(Command(what="stop-now" if now else "stop", words=words))
 
     def close(self) -> None:
         """Leave. The run does not notice."""
-        raise NotImplementedError
+        self._connection.close()
+
+    def _take(self, message: FromSupervisor, driver: Driver) -> None:
+        match message:
+            case Head():
+                self._show_news(driver)
+            case Asked(question=question):
+                self._question = question
+                self._interrupts = 0
+            case Told(words=words) | Away(words=words):
+                driver.told(words)
+            case Over():
+                self._over = message
+            case Welcome():
+                pass
+
+    def _ask(self, driver: Driver) -> None:
+        question = self._question
+        assert question is not None
+        answer = driver.ask(question, self._connection.fileno())
+        if answer is not None:
+            self._connection.send(Said(answer=answer))
+            # The question stays as it is until the supervisor says what became of the answer.
+            self._await_word(driver)
+
+    def _await_word(self, driver: Driver) -> None:
+        """Until the supervisor has taken the answer, or said why not."""
+        while self._over is None and not self._connection.is_gone:
+            message = self._connection.receive()
+            if message is None:
+                return
+            self._take(message, driver)
+            if isinstance(message, Asked | Told | Away):
+                return
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        with contextlib.suppress(OSError):
+            if self._interrupts == 1:
+                self.interrupt()
+            else:
+                self.kill()
+
+    def _show_news(self, driver: Driver) -> None:
+        while True:
+            news = follow(self._folder, self._offset)
+            if news.offset == self._offset:
+                return
+            self._offset = news.offset
+            for event in news.events:
+                self._progress.feed(event)
+                if event.kind == "step-started":
+                    self._interrupts = 0
+                driver.show(event)
+
+    def _result(self) -> Result:
+        standing = self._progress.standing(alive=False)
+        failure = None if self._over is None or self._over.failure is None else self._over.failure
+        return Result(
+            execution=self.execution,
+            outcome=standing.outcome or "unknown",
+            steps=tuple(
+                StepResult(
+                    name=step.name, state=step.state, seconds=None if step.ms is None else step.ms / 1000
+                )
+                for step in standing.steps
+            ),
+            sealed=self._over is not None and self._over.sealed,
+            failure=None if failure is None else error_of(failure),
+        )
 
     def __enter__(self) -> "Session":
         return self
@@ -83,12 +221,93 @@ def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False
 
     Raises NotFoundError when no supervisor runs there, LockBusy when somebody else drives and not `take`.
     """
-    raise NotImplementedError
+    connection = _meet(execution, Hello(who=who, mode="watch" if watch else "drive", take=take))
+    return Session(execution, connection)
 
 
-def command(execution: Path, *, who: str, what: str) -> None:
+def command(execution: Path, *, who: str, what: What, words: str = "") -> None:
     """Tell a living run, without visiting it: `stop` (after the step), `stop-now`, `interrupt`, `kill`.
 
-    Raises NotFoundError when no supervisor runs there.
+    Returns when the supervisor has heard it. Raises NotFoundError when no supervisor runs there.
     """
-    raise NotImplementedError
+    mode: Mode = "command"
+    connection = _meet(execution, Hello(who=who, mode=mode))
+    try:
+        connection.send(Command(what=what, words=words))
+        connection.receive()
+    finally:
+        connection.close()
+
+
+def _meet(execution: Path, hello: Hello) -> "_Connection":
+    """Connect and be let in. Raises NotFoundError, LockBusy, RefusedError, UnavailableError."""
+    folder = ExecutionFolder(execution)
+    held = lease.read(folder)
+    connection = _Connection(held.socket, supervisor=held.supervisor, subject=folder.id)
+    try:
+        connection.send(hello)
+        answer = connection.receive(seconds=_HELLO_SECONDS)
+        if isinstance(answer, Away):
+            raise error_of(Failure(code=answer.code, message=answer.words, subject=folder.id))
+        if not isinstance(answer, Welcome):
+            raise UnavailableError("the supervisor does not answer", subject=folder.id)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _Connection:
+    """The socket to the supervisor, one message at a time."""
+
+    def __init__(self, path: str, *, supervisor: int, subject: str) -> None:
+        self._subject = subject
+        self._pending = b""
+        self.is_gone = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(path)
+            if peer_of(self._socket).pid != supervisor:
+                # Somebody else listens there: what a step puts in the socket's place is not talked to.
+                raise UnavailableError("another process listens on this run's socket", subject=path)
+        except OSError as error:
+            self._socket.close()
+            raise NotFoundError("nobody runs this execution now", subject=subject) from error
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, message: FromTerminal) -> None:
+        """Say something; silent when the supervisor is gone, which `receive` tells."""
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(messages.encode(message))
+
+    def receive(self, pressed: CtrlC | None = None, *, seconds: float | None = None) -> FromSupervisor | None:
+        """The next message; None when there is none: `is_gone`, Ctrl-C `pressed`, or `seconds` are over."""
+        wanted = [self.fileno()] if pressed is None else [self.fileno(), pressed.fileno()]
+        while b"\n" not in self._pending:
+            ready = select.select(wanted, [], [], seconds)[0]
+            if self.fileno() not in ready:
+                return None
+            try:
+                piece = self._socket.recv(_READ_BYTES)
+            except ConnectionError:
+                piece = b""
+            if not piece:
+                self.is_gone = True
+                return None
+            if len(self._pending) > messages.LIMIT_BYTES:
+                raise FormatError("the supervisor's message is too long", subject=self._subject)
+            self._pending += piece
+        line, _, self._pending = self._pending.partition(b"\n")
+        return messages.from_supervisor(line)
+
+    def has_more(self) -> bool:
+        """Whether there is another message already."""
+        return b"\n" in self._pending or bool(select.select([self._socket], [], [], 0)[0])
+
+    def close(self) -> None:
+        self._socket.close()

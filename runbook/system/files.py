@@ -13,6 +13,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -195,6 +196,12 @@ def remove(path: Path) -> None:
     """Take a file away; silent when it is gone already."""
     with storage_errors(path), contextlib.suppress(FileNotFoundError):
         path.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    """Take a folder of ours away with all that is in it, following no link; silent when it is gone."""
+    with storage_errors(path), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 @contextlib.contextmanager

@@ -92,6 +92,16 @@ def begin(
     return _start(argv, pipe=subprocess.DEVNULL, takes_input=True, env=env, cwd=cwd, errors=error_log)
 
 
+def converse(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, error_log: int
+) -> "subprocess.Popen[bytes]":
+    """As `begin`, with a pipe to its standard input and one from its standard output, for a few first words.
+
+    The caller closes both and waits for the program, which detaches itself by a fork.
+    """
+    return _start(argv, pipe=subprocess.PIPE, takes_input=True, env=env, cwd=cwd, errors=error_log)
+
+
 def find(program: str, *, env: Mapping[str, str]) -> str | None:
     """The full path of a program on the PATH of `env`, or None. Relative entries of PATH do not count."""
     entries = env.get("PATH", os.defpath).split(os.pathsep)

@@ -1,0 +1,295 @@
+"""The supervision of one run: steps to the kernel, everything to the chronicle, questions to who is there.
+
+Lives in the supervisor's event loop. Knows no files, no locks and no signals (`supervisor`), does not decide
+what comes next (`conduct`), and never calls a step succeeded: the kernel's reply does.
+"""
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from runbook.errors import KernelError, RunbookError
+from runbook.evidence.events import StepState
+from runbook.execution.chronicle import Chronicle
+from runbook.execution.conduct import Ask, Attest, Conduct, End, EndReason, Note, Run, Settle, Skip
+from runbook.execution.control import Control
+from runbook.execution.kernel_launch import KernelProcess
+from runbook.execution.kernel_values import Reply
+from runbook.execution.messages import Command, Mode
+from runbook.execution.plan import Plan
+from runbook.execution.questions import Answer, Question
+
+if TYPE_CHECKING:
+    from runbook.execution.kernel import KernelClient
+
+KERNEL_SECONDS = 60
+KILL_SECONDS = 5
+"""How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
+
+
+class Supervision:
+    """One run, from the first step to the last. `control` is set before `run`."""
+
+    control: Control
+
+    def __init__(
+        self, plan: Plan, conduct: Conduct, chronicle: Chronicle, *, kernel_seconds: float = KERNEL_SECONDS
+    ) -> None:
+        self._plan = plan
+        self._conduct = conduct
+        self._chronicle = chronicle
+        self._kernel_seconds = kernel_seconds
+        self._process: KernelProcess | None = None
+        self._client: KernelClient | None = None
+        self._connecting: asyncio.Task[KernelClient] | None = None
+        self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
+        self._running: str | None = None
+        self.failure: RunbookError | None = None
+        """What kept the run from going on, when it was something outside."""
+
+    async def run(self, process: KernelProcess) -> EndReason:
+        """Run the plan on this kernel and say why it ended. The kernel is gone afterwards."""
+        self._process = process
+        self._connecting = asyncio.create_task(self._connect(process))
+        watch = asyncio.create_task(self._watch(process))
+        try:
+            return await self._go_on()
+        finally:
+            watch.cancel()
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, RunbookError):
+                await self._connecting
+            await self._end_kernel(process)
+
+    # what terminals say (control.Listener)
+
+    def answered(self, answer: Answer, *, by: str) -> None:
+        question = self._conduct.answered(answer, by=by)
+        self._tell_answer(question, answer, by=by, how="terminal")
+        self._chronicle.boundary()
+        self.control.asked(None)
+        self._woken.set()
+
+    def commanded(self, command: Command, *, by: str) -> None:
+        match command.what:
+            case "interrupt":
+                self._chronicle.tell("interrupted", by=by, how="interrupt")
+                self._interrupt(kill=False)
+            case "kill":
+                self._chronicle.tell("interrupted", by=by, how="kill")
+                self._interrupt(kill=True)
+            case "stop" | "stop-now":
+                self.stop(by=by, words=command.words, now=command.what == "stop-now")
+
+    def visited(self, *, by: str, mode: Mode, what: str) -> None:
+        self._chronicle.tell("viewer", by=by, mode=mode, what=what)
+
+    # from outside
+
+    def stop(self, *, by: str, words: str, now: bool) -> None:
+        """End the run after the step that runs, or (`now`) interrupt that step."""
+        self._chronicle.tell("interrupted", by=by, how="stop", words=words)
+        self._leave_off("stopped")
+        if now:
+            self._interrupt(kill=False)
+
+    async def terminate(self, *, by: str) -> None:
+        """End the run now: interrupt the step, and kill the kernel if that does not end it in time."""
+        self.stop(by=by, words="", now=True)
+        await asyncio.sleep(KILL_SECONDS)
+        if self._process is not None and self._running is not None:
+            self._process.kill_tree()
+
+    # the run
+
+    async def _go_on(self) -> EndReason:
+        while True:
+            if self._chronicle.broken.done():
+                return self._break_off()
+            match self._conduct.next():
+                case Run() as action:
+                    await self._run_step(action)
+                case Ask(question=question):
+                    await self._ask(question)
+                case Settle(question=question, choice=choice, how=how):
+                    self._tell_question(question)
+                    answer = Answer(question=question.number, choice=choice)
+                    self._tell_answer(question, answer, by=self._approvers, how=how)
+                case Skip(step=step, reason=reason, words=words):
+                    self._chronicle.tell("step-skipped", step=step, reason=reason, words=words)
+                case Attest(step=step, done=done, by=by, words=words):
+                    kind = "attested" if done else "declined"
+                    self._chronicle.tell(kind, step=step, by=by, words=words)
+                case Note(step=step, by=by, words=words):
+                    self._chronicle.tell("note", step=step, by=by, words=words)
+                case End(reason=reason):
+                    return reason
+
+    async def _run_step(self, action: Run) -> None:
+        client = await self._ready()
+        if client is None:
+            return
+        step, planned = self._plan.step(action.step), self._plan.planned(action.step)
+        self._chronicle.tell(
+            "step-started",
+            step=action.step,
+            index=planned.index,
+            attempt=action.attempt,
+            source=planned.source,
+            by=action.by,
+        )
+        self._chronicle.boundary()
+        if self._chronicle.broken.done():
+            return
+        self._running = action.step
+        execution = asyncio.create_task(
+            client.execute(
+                action.step,
+                step.cell.source,
+                timeout_seconds=step.timeout_seconds,
+                read_only=step.has("read-only"),
+            )
+        )
+        try:
+            await self._first(execution)
+            if not execution.done():  # nothing may run that can't be written down
+                client.kill_step()
+                await asyncio.wait({execution}, timeout=KILL_SECONDS)
+                if not execution.done() and self._process is not None:
+                    self._process.kill_tree()
+            reply = await execution
+        finally:
+            self._running = None
+        self._conduct.ended(action.step, self._tell_end(action, reply))
+
+    def _tell_end(self, action: Run, reply: Reply) -> StepState:
+        state: StepState = reply.state
+        reason = reply.reason
+        if reply.foreign and state == "succeeded":
+            state, reason = "unknown", "foreign: somebody else ran code in the kernel meanwhile"
+        self._chronicle.settle(action.step)
+        if not reply.complete:
+            self._chronicle.tell("gap", what="output", count=None, step=action.step)
+        error = reply.error
+        self._chronicle.tell(
+            "step-ended",
+            step=action.step,
+            attempt=action.attempt,
+            state=state,
+            reason=reason,
+            error=None if error is None else f"{error.name}: {error.value}",
+            message=reply.message,
+            ms=reply.milliseconds,
+            reply="ok" if reply.state == "succeeded" else "error" if error is not None else None,
+        )
+        self._chronicle.boundary()
+        return state
+
+    async def _ask(self, question: Question) -> None:
+        self._tell_question(question)
+        self._chronicle.boundary()
+        self._woken.clear()
+        self.control.asked(question)
+        woken = asyncio.create_task(self._woken.wait())
+        await self._first(woken)
+        woken.cancel()
+
+    async def _first(self, *futures: "asyncio.Future[Any]") -> None:
+        """Until one of them is done, or evidence is broken."""
+        await asyncio.wait({*futures, self._chronicle.broken}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _ready(self) -> "KernelClient | None":
+        """The kernel's client, once it answers; None when the run ends before."""
+        assert self._connecting is not None
+        self._woken.clear()
+        woken = asyncio.create_task(self._woken.wait())
+        await self._first(self._connecting, woken)
+        woken.cancel()
+        if not self._connecting.done():
+            return None
+        try:
+            return self._connecting.result()
+        except KernelError as error:
+            self.failure = error
+            self._leave_off("kernel-died")
+            return None
+
+    async def _connect(self, process: KernelProcess) -> "KernelClient":
+        # Imported here: the kernel boots meanwhile, and this import takes about as long as that.
+        from runbook.execution.kernel import KernelClient
+
+        client = KernelClient(process, on_message=self._chronicle.heard)
+        self._client = client
+        self._chronicle.release = client.release
+        facts = await client.connect(timeout_seconds=self._kernel_seconds)
+        self._chronicle.tell(
+            "kernel-started",
+            pid=process.pid,
+            started=process.started,
+            argv=list(process.argv),
+            python=facts.python,
+            implementation=facts.implementation,
+        )
+        return client
+
+    async def _watch(self, process: KernelProcess) -> None:
+        """Notice a kernel that goes while no step runs; while one runs, its reply says so."""
+        await process.ended()
+        if self._running is None and self._connecting is not None and self._connecting.done():
+            self._leave_off("kernel-died")
+
+    async def _end_kernel(self, process: KernelProcess) -> None:
+        expected = process.is_alive
+        if self._client is not None and expected and not self._chronicle.broken.done():
+            await self._client.shutdown()
+        else:
+            process.kill_tree()
+            if self._client is not None:
+                await self._client.close()
+        await process.ended()
+        self._chronicle.tell(
+            "kernel-ended", returncode=process.returncode, signal=process.signal, expected=expected
+        )
+
+    def _break_off(self) -> EndReason:
+        self.failure = self._chronicle.broken.result()
+        return "failed"
+
+    def _leave_off(self, reason: EndReason) -> None:
+        if self._conduct.stop(reason) is not None:
+            self.control.asked(None)
+        self._woken.set()
+
+    def _interrupt(self, *, kill: bool) -> None:
+        if self._client is not None and self._running is not None:
+            if kill:
+                self._client.kill_step()
+            else:
+                self._client.interrupt()
+        elif self._connecting is not None and not self._connecting.done():
+            self._leave_off("stopped")  # nothing to interrupt but the wait for the kernel
+
+    @property
+    def _approvers(self) -> str:
+        return ", ".join(one.principal for one in self._plan.record.counted)
+
+    def _tell_question(self, question: Question) -> None:
+        self._chronicle.tell(
+            "question",
+            question=question.number,
+            step=question.step,
+            asks=question.asks,
+            choices=list(question.choices),
+            words=question.words,
+        )
+
+    def _tell_answer(self, question: Question, answer: Answer, *, by: str, how: str) -> None:
+        self._chronicle.tell(
+            "answer",
+            question=question.number,
+            step=answer.step or question.step,
+            choice=answer.choice,
+            words=answer.words.strip(),
+            by=by,
+            how=how,
+        )

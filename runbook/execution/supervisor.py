@@ -1,0 +1,253 @@
+"""The supervisor: the process that owns a run. In its own session; answers on its socket; ends with the run.
+
+Started by `launch` for one execution. It decides everything again from the folder's bytes, begins the
+evidence before anything is started, and seals it at the end, also when it is told to end (SIGTERM). Ctrl-C
+and hang-ups are for terminals: it does not hear them. Whatever kills it frees the lease; the journal stands.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runbook import __version__
+from runbook.canonical import canonical_json, digest, hex_digest
+from runbook.decoding import decode_json
+from runbook.errors import KernelError, RunbookError
+from runbook.evidence import start as starting
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import JournalWriter
+from runbook.evidence.limits import OutputLimit
+from runbook.evidence.states import Progress
+from runbook.execution import family, kernel_launch, lease, plan_folder, registry
+from runbook.execution.chronicle import Chronicle
+from runbook.execution.conduct import Conduct, EndReason
+from runbook.execution.control import Control
+from runbook.execution.ending import conclude
+from runbook.execution.failures import failure_of
+from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard
+from runbook.execution.kernel_launch import KernelProcess
+from runbook.execution.kernel_tree import MARK
+from runbook.execution.kernel_values import KernelSpec
+from runbook.execution.lease import Held, Lease
+from runbook.execution.plan import Plan
+from runbook.execution.prepare import passed_environment
+from runbook.execution.supervision import Supervision
+from runbook.system import clock, files
+from runbook.workspace import Surroundings, Workspace, load, resolve
+
+
+def main() -> None:
+    """The process's whole life. Reads what it was handed from standard input, says one line, and runs."""
+    if os.fork():  # the terminal's child ends here, so that nobody has to wait for the run
+        os._exit(0)
+    _settle_in()
+    data = sys.stdin.buffer.read(HANDED_LIMIT_BYTES)
+
+    word = _FirstWord()
+    try:
+        _supervise(decode_json(data, Handed, name="what was handed over"), word.ready)
+    except RunbookError as error:
+        word.refuse(error)
+
+
+class _FirstWord:
+    """The one line that the terminal waits for."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def ready(self) -> None:
+        self._say(Heard())
+
+    def refuse(self, error: RunbookError) -> None:
+        """Say why there is no run; an error of a run that was begun is a bug, and goes to the log."""
+        if self._said:
+            raise error
+        self._say(Heard(failure=failure_of(error)))
+
+    def _say(self, heard: Heard) -> None:
+        self._said = True
+        with contextlib.suppress(OSError):  # the terminal is gone: the run is not
+            sys.stdout.buffer.write(canonical_json(msgspec.to_builtins(heard)) + b"\n")
+            sys.stdout.buffer.flush()
+        _close_pipes()
+
+
+def _settle_in() -> None:
+    """Stand apart from the terminal. The handlers do nothing, but are no SIG_IGN: that would be inherited."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, lambda *_: None)
+    family.become_subreaper()
+    os.chdir("/")
+
+
+def _close_pipes() -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+
+
+def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
+    around = Surroundings(
+        cwd=Path(handed.cwd),
+        env=dict(os.environ),
+        machine_config=Path(handed.machine_config),
+        user_config=Path(handed.user_config),
+        state_folder=Path(handed.state_folder),
+        login=handed.login,
+        host=handed.host,
+    )
+    root = Path(handed.root)
+    if handed.loose:
+        workspace = Workspace(root=root, loose=True, settings=resolve(None, around))
+    else:
+        workspace = load(root, around)
+    folder = ExecutionFolder(Path(handed.execution))
+    with lease.hold(folder) as held:
+        now = clock.now()
+        plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
+        writer = _begin(plan, folder, around.state_folder, now)
+        run = _Run(plan, folder, held, around, handed)
+        asyncio.run(run.through(writer, ready))
+
+
+def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> JournalWriter:
+    """Begin the evidence. Nothing has run when this raises, and nothing will."""
+    data = plan_folder.plan_bytes(plan.record)
+    registry.spend(state, folder, data)
+    try:
+        start = starting.emit(
+            starting.start_of(
+                plan.record,
+                plan_digest=digest(data),
+                trust=[(name, digest(content)) for name, content in plan.trust],
+                now=now,
+                monotonic=clock.monotonic_ns(),
+            )
+        )
+        files.create(folder.start, start)
+    except BaseException:
+        registry.give_back(state, folder)
+        raise
+    return JournalWriter.create(folder, start_digest=hex_digest(start))
+
+
+class _Run:
+    """One run in this process, from the first event to the seal."""
+
+    def __init__(
+        self, plan: Plan, folder: ExecutionFolder, held: Held, around: Surroundings, handed: Handed
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._held = held
+        self._around = around
+        self._handed = handed
+        self._place = lease.run_folder(around.env, folder.path)
+        self._socket = self._place / "s"
+
+    async def through(self, writer: JournalWriter, ready: Callable[[], None]) -> None:
+        """Open, run, seal."""
+        record = self._plan.record
+        control: Control | None = None
+        chronicle = Chronicle(
+            writer,
+            Progress(record.steps),
+            OutputLimit(self._handed.ways.limits),
+            grew=lambda length: None if control is None else control.grew(length),
+        )
+        plan = digest(plan_folder.plan_bytes(record))
+        chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__)
+        chronicle.boundary()
+        if chronicle.broken.done():
+            raise chronicle.broken.result()
+        files.make_folder(self._place, mode=0o700)
+        process, problem = self._launch()
+        self._write_lease(process)
+        supervision = Supervision(
+            self._plan,
+            Conduct(
+                record.steps,
+                unattended=record.kind == "unattended",
+                approved=record.approved,
+                by=self._handed.who,
+            ),
+            chronicle,
+            kernel_seconds=self._handed.ways.kernel_seconds,
+        )
+        mark = None if process is None else f"{MARK}={process.mark}"
+        control = Control(supervision, execution=record.id, own=os.getpid(), mark=mark)
+        supervision.control = control
+        await control.open(self._socket)
+        self._listen_to_signals(supervision, process)
+        ready()
+        failure: RunbookError | None = problem
+        ended: EndReason = "failed"
+        if process is not None:
+            ended = await supervision.run(process)
+            failure = supervision.failure
+        concluded = conclude(self._folder, chronicle, ended=ended, failure=failure)
+        told = concluded or failure
+        await control.over(sealed=concluded is None, failure=None if told is None else failure_of(told))
+        self._clear_away()
+
+    def _launch(self) -> tuple[KernelProcess | None, KernelError | None]:
+        """Start the kernel, before anything heavy is imported. A kernel that can't be started is evidence."""
+        record = self._plan.record
+        spec = KernelSpec(
+            folder=self._place / "k",
+            work=self._folder.work,
+            lock=self._folder.lock,
+            environment=passed_environment(self._around.env, record.variables),
+            interpreter=record.interpreter,
+            spool=self._folder.spool,
+            context={
+                "execution": record.id,
+                "runbook": record.runbook,
+                "environment": record.environment,
+                "operator": record.operator,
+                "dry_run": record.dry_run,
+                "unattended": record.kind == "unattended",
+            },
+            linger_seconds=self._handed.ways.linger_seconds,
+        )
+        try:
+            return kernel_launch.launch(spec), None
+        except KernelError as error:
+            return None, error
+
+    def _write_lease(self, process: KernelProcess | None) -> None:
+        self._held.write(
+            Lease(
+                supervisor=os.getpid(),
+                socket=str(self._socket),
+                kernel=None if process is None else process.pid,
+                kernel_folder=None if process is None else str(process.folder),
+            )
+        )
+
+    def _listen_to_signals(self, supervision: Supervision, process: KernelProcess | None) -> None:
+        loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[Any]] = set()  # a task that nobody holds may be collected
+
+        def terminated() -> None:
+            tasks.add(asyncio.ensure_future(supervision.terminate(by="SIGTERM")))
+
+        loop.add_signal_handler(signal.SIGTERM, terminated)
+        waited_for = frozenset() if process is None else frozenset({process.pid})
+        loop.add_signal_handler(signal.SIGCHLD, lambda: family.reap_orphans(but=waited_for))
+
+    def _clear_away(self) -> None:
+        """Take away what is no evidence: sockets, the kernel's own files, and the spool once it is sealed."""
+        files.remove_folder(self._place)
+        if self._folder.is_sealed():
+            files.remove_folder(self._folder.spool)
