@@ -22,7 +22,7 @@ from runbook.text.entries import is_environment_name
 LIMIT_BYTES: Final = 1 << 18
 _MOST_APPROVALS: Final = 32  # a header holds no more
 _GROUP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_PATTERN_PART: Final = re.compile(r"\*\*|[^*?\[\]{}!\\]*(?:\*[^*?\[\]{}!\\]*)*")
+_PATTERN_PART: Final = re.compile(r"\*\*|[^*?\[\]{}!\\]*(?:\*[^*?\[\]{}!\\]+)*\*?")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
