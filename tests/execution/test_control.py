@@ -1,0 +1,404 @@
+"""The socket: who may talk, who drives, and that nobody's slowness is felt. Real sockets, real processes."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from runbook.errors import FormatError, InputError
+from runbook.execution import messages
+from runbook.execution.control import Control
+from runbook.execution.messages import (
+    Asked,
+    Away,
+    Command,
+    FromSupervisor,
+    FromTerminal,
+    Head,
+    Hello,
+    Mode,
+    Over,
+    Said,
+    Told,
+    Welcome,
+)
+from runbook.execution.questions import Answer, Question
+
+QUESTION = Question(number=1, step="a", asks="start", choices=("run", "stop"), words="Run a?")
+T = TypeVar("T")
+
+
+class Ear:
+    """What the supervisor would do, written down."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def answered(self, answer: Answer, *, by: str) -> None:
+        if answer.choice == "skip":
+            raise InputError("'skip' needs a reason in words", hint="say why")
+        self.lines.append(f"{by} says {answer.choice}")
+
+    def commanded(self, command: Command, *, by: str) -> None:
+        self.lines.append(f"{by} commands {command.what}")
+
+    def visited(self, *, by: str, mode: Mode, what: str) -> None:
+        self.lines.append(f"{by} {what} to {mode}")
+
+
+class Terminal:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, message: FromTerminal) -> None:
+        self.writer.write(messages.encode(message))
+        await self.writer.drain()
+
+    async def hear(self) -> FromSupervisor:
+        line = await asyncio.wait_for(self.reader.readline(), 5)
+        if not line:
+            raise EOFError
+        return messages.from_supervisor(line.rstrip(b"\n"))
+
+    async def hear_until(self, kind: type[T]) -> T:
+        while True:
+            message = await self.hear()
+            if isinstance(message, kind):
+                return message
+
+    async def leave(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+class Stage:
+    def __init__(self, control: Control, ear: Ear, path: Path) -> None:
+        self.control = control
+        self.ear = ear
+        self.path = path
+
+    async def terminal(
+        self, who: str = "alice@host", mode: Mode = "drive", *, take: bool = False
+    ) -> Terminal:
+        reader, writer = await asyncio.open_unix_connection(str(self.path))
+        terminal = Terminal(reader, writer)
+        await terminal.say(Hello(who=who, mode=mode, take=take))
+        return terminal
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path, *, own: int = 1 << 30, mark: str | None = None) -> AsyncIterator[Stage]:
+    ear = Ear()
+    # A number that nobody has: the test's own process would be the supervisor, and refused.
+    control = Control(ear, execution="x", own=own, mark=mark)
+    path = folder / "s"
+    await control.open(path)
+    try:
+        yield Stage(control, ear, path)
+    finally:
+        await control.over(sealed=True, failure=None)
+
+
+def play(scene: Callable[[Stage], Awaitable[None]], folder: Path, *, mark: str | None = None) -> Ear:
+    async def whole() -> Ear:
+        async with stage(folder, mark=mark) as on:
+            await scene(on)
+            return on.ear
+
+    return asyncio.run(whole())
+
+
+def test_who_drives_is_asked_and_answers(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.control.asked(QUESTION)
+        alice = await on.terminal()
+        assert await alice.hear() == Welcome(execution="x", mode="drive")
+        assert (await alice.hear_until(Asked)).question == QUESTION
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        await alice.say(Said(answer=Answer(question=1, choice="skip")))
+        told = await alice.hear_until(Told)
+        assert told.words == "'skip' needs a reason in words (say why)"
+        await alice.leave()
+
+    ear = play(scene, home / "run")
+    assert ear.lines[:2] == ["alice@host came to drive", "alice@host says run"]
+
+
+def test_a_question_waits_for_the_next_terminal(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        await alice.leave()
+        on.control.asked(QUESTION)
+        bob = await on.terminal("bob@host")
+        assert (await bob.hear_until(Asked)).question == QUESTION
+        await bob.leave()
+
+    play(scene, home / "run")
+
+
+def test_watchers_see_and_may_not_answer(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.control.asked(QUESTION)
+        watcher = await on.terminal("wendy@host", "watch")
+        await watcher.hear_until(Welcome)
+        await watcher.say(Said(answer=Answer(question=1, choice="run")))
+        assert (await watcher.hear_until(Told)).words == "you watch this run; only who drives it may answer"
+        await watcher.say(Command(what="kill"))
+        assert "you watch this run" in (await watcher.hear_until(Told)).words
+        await watcher.leave()
+
+    assert play(scene, home / "run").lines[:1] == ["wendy@host came to watch"]
+
+
+def test_two_cannot_drive_at_once(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Welcome)
+        bob = await on.terminal("bob@host")
+        away = await bob.hear_until(Away)
+        assert away.code == "busy"
+        assert away.words == "alice@host drives this run: watch it, or take it over"
+        assert on.control.drivers == ("alice@host",)
+        await alice.leave()
+        await bob.leave()
+
+    play(scene, home / "run")
+
+
+def test_taking_over_is_told_to_both_and_recorded(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.control.asked(QUESTION)
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        bob = await on.terminal("bob@host", take=True)
+        assert (await bob.hear_until(Asked)).question == QUESTION
+        assert (await alice.hear_until(Asked)).question is None
+        assert (await alice.hear_until(Away)).words == "bob@host has taken over; you watch now"
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        assert "only who drives" in (await alice.hear_until(Told)).words
+        assert on.control.drivers == ("bob@host",)
+        await alice.leave()
+        await bob.leave()
+
+    assert "bob@host took-over from alice@host to drive" in play(scene, home / "run").lines
+
+
+def test_a_command_is_heard_without_driving(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Welcome)
+        other = await on.terminal("carol@host", "command")
+        await other.hear_until(Welcome)
+        await other.say(Command(what="stop", words="lunch"))
+        assert (await other.hear_until(Told)).words == "heard"
+        await other.leave()
+        await alice.leave()
+
+    assert "carol@host commands stop" in play(scene, home / "run").lines
+
+
+def test_a_growing_journal_is_told_and_the_last_word_always_comes(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        for length in range(1, 5001):
+            on.control.grew(length)
+            if length % 500 == 0:
+                await asyncio.sleep(0.005)
+        heads = 0
+        while True:
+            head = await alice.hear_until(Head)
+            heads += 1
+            if head.length == 5000:
+                break
+        assert heads < 50  # told soon, but not for every line
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
+def test_a_terminal_that_never_reads_holds_up_nobody(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        deaf = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(str(on.path))
+        deaf.sendall(messages.encode(Hello(who="deaf@host", mode="drive")))
+        await asyncio.sleep(0.1)
+        big = Question(number=1, step="a", asks="start", choices=("run",), words="x" * 30_000)
+        started = asyncio.get_running_loop().time()
+        for _ in range(300):
+            on.control.asked(big)
+            await asyncio.sleep(0)
+        assert asyncio.get_running_loop().time() - started < 2
+        watcher = await on.terminal("wendy@host", "watch")
+        await watcher.hear_until(Welcome)
+        on.control.grew(7)
+        while (await watcher.hear_until(Head)).length != 7:
+            pass
+        deaf.close()
+        await watcher.leave()
+
+    play(scene, home / "run")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"[]\n",
+        b'{"v":1}\n',
+        b'{"v":2,"say":{"type":"hello","who":"a","mode":"drive"}}\n',
+        b'{"v":1,"say":{"type":"hello","who":"a\\u001b[2J","mode":"drive"}}\n',
+        b'{"v":1,"say":{"type":"hello","who":"","mode":"drive"}}\n',
+        b'{"v":1,"say":{"type":"hello","who":"a","mode":"rule"}}\n',
+        b'{"v":1,"say":{"type":"command","what":"kill"}}\n',
+        b"\xff\xfe\n",
+        b"x" * (messages.LIMIT_BYTES + 100) + b"\n",
+    ],
+)
+def test_what_is_no_hello_is_sent_away(home: Path, line: bytes) -> None:
+    async def scene(on: Stage) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(on.path))
+        terminal = Terminal(reader, writer)
+        writer.write(line)
+        away = await terminal.hear_until(Away)
+        assert away.code == "format"
+        await terminal.leave()
+
+    assert play(scene, home / "run").lines == []
+
+
+def test_rubbish_from_who_drives_is_answered_and_the_session_stays(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.control.asked(QUESTION)
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        alice.writer.write(b'{"v":1,"say":{"type":"answer","answer":{"question":1,"choice":"rule"}}}\n')
+        assert "Invalid enum value 'rule'" in (await alice.hear_until(Told)).words
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        await asyncio.sleep(0.05)
+        await alice.leave()
+
+    assert "alice@host says run" in play(scene, home / "run").lines
+
+
+def test_the_end_is_told_to_everybody(home: Path) -> None:
+    async def whole() -> None:
+        async with stage(home / "run") as on:
+            alice = await on.terminal()
+            await alice.hear_until(Asked)
+            on.control.grew(12)
+            await on.control.over(sealed=True, failure=None)
+            heard = [await alice.hear()]
+            while not isinstance(heard[-1], Over):
+                heard.append(await alice.hear())
+            assert heard[-2:] == [Head(length=12), Over(sealed=True)]
+            await alice.leave()
+
+    asyncio.run(whole())
+
+
+def test_too_long_a_message_is_not_sent() -> None:
+    with pytest.raises(FormatError, match="longer than 65536 bytes"):
+        messages.encode(Told(words="x" * messages.LIMIT_BYTES))
+
+
+_CHILD = textwrap.dedent(
+    """
+    import os, socket, sys
+    kind, path = sys.argv[1:3]
+    if kind == "daemon":
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.connect(path)
+    try:
+        s.sendall(b'{"v":1,"say":{"type":"hello","who":"step","mode":"drive","take":true}}\\n')
+    except BrokenPipeError:
+        pass  # sent away before a word was said
+    with open(sys.argv[3], "wb") as out:
+        out.write(s.makefile("rb").readline())
+    """
+)
+
+_SUPERVISOR = textwrap.dedent(
+    """
+    import asyncio, os, subprocess, sys
+    from pathlib import Path
+    from runbook.execution.control import Control
+    from runbook.execution import family
+    class Ear:
+        def answered(self, answer, *, by): raise SystemExit("answered")
+        def commanded(self, command, *, by): raise SystemExit("commanded")
+        def visited(self, *, by, mode, what): raise SystemExit("visited")
+    async def main():
+        family.become_subreaper()
+        control = Control(Ear(), execution="x", own=os.getpid(), mark="RUNBOOK_KERNEL=abc")
+        await control.open(Path(sys.argv[1]))
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", sys.argv[2], *sys.argv[3:])
+        await child.wait()
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if Path(sys.argv[-1]).exists() and Path(sys.argv[-1]).stat().st_size: break
+        family.reap_orphans(but=frozenset())
+        ps = ["ps", "--ppid", str(os.getpid()), "-o", "stat="]
+        print("zombies:", subprocess.run(ps, capture_output=True, text=True).stdout.count("Z"))
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.mark.parametrize("kind", ["child", "daemon"])
+def test_what_a_step_starts_cannot_answer_its_own_question(home: Path, kind: str) -> None:
+    """Argument 2 of `family.require_stranger`, for a plain child and for one that has daemonised."""
+    out = home / "out"
+    done = subprocess.run(
+        [sys.executable, "-c", _SUPERVISOR, str(home / "run/s"), _CHILD, kind, str(home / "run/s"), str(out)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert done.returncode == 0, done.stderr
+    away = messages.from_supervisor(out.read_bytes().rstrip(b"\n"))
+    assert away == Away(
+        code="refused", words="a step, and what it started, can't talk to the run that it belongs to"
+    )
+    assert "zombies: 0" in done.stdout
+
+
+def test_a_process_that_carries_the_kernels_mark_is_refused(home: Path) -> None:
+    """Argument 4 of `family.require_stranger`: a stray of an earlier supervisor's kernel."""
+    out = home / "out"
+
+    async def scene(on: Stage) -> None:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _CHILD,
+            "child",
+            str(on.path),
+            str(out),
+            env={**os.environ, "RUNBOOK_KERNEL": "abc"},
+        )
+        await child.wait()
+
+    play(scene, home / "run", mark="RUNBOOK_KERNEL=abc")
+    away = messages.from_supervisor(out.read_bytes().rstrip(b"\n"))
+    assert isinstance(away, Away)
+    assert away.code == "refused"
