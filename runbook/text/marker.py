@@ -1,0 +1,298 @@
+"""Markers: the line that begins a cell, with its title, kind and options (DESIGN §4.2). Pure.
+
+Options are read from the left. jupytext reads them from the right, by trying where JSON or a Python literal
+begins; wherever that could give something else, both ways are gone and compared.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from runbook.text.characters import name as named
+from runbook.text.characters import refused_in
+from runbook.text.reasons import Reason, reason
+from runbook.text.runbook import Option
+
+Kind = Literal["code", "markdown", "raw"]
+
+# jupytext's two expressions for a marker line, blanks and tabs being all that can stand for its `\s` here.
+_STARTS = re.compile(r"[ \t]*#[ \t]*%%(?:%*[ \t].*|[ \t]*)")
+_STARTS_ELSEWHERE = re.compile(r"[ \t]*#[ \t]*(?:<codecell>|In\[[0-9 ]*\]:?)[ \t]*")
+_MAX_LINE = 2000
+
+_KEY = re.compile(r"[a-zA-Z0-9_.@/-]+")
+_KINDS: tuple[tuple[str, Kind], ...] = (("[markdown]", "markdown"), ("[raw]", "raw"), ("[md]", "markdown"))
+_TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]*")
+
+OPTIONS = ("name", "tags", "timeout", "retries", "when", "undoes", "checks")
+_REFUSED = {
+    "active": "it turns code into comments, or comments into code",
+    "language": "it turns comments into code of another language",
+    "run_control": "it turns comments into code",
+    "cell_type": "it makes prose of code, or code of prose",
+}
+_REFUSED_TAGS = {
+    "skip-execution": "notebook clients skip such a cell silently",
+    "raises-exception": "notebook clients go on when such a cell fails",
+}
+_JSON = json.JSONDecoder()
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What a marker line says. Values of options that mean nothing here are kept as JSON text."""
+
+    kind: Kind
+    title: str
+    options: tuple[tuple[str, Option], ...]
+
+
+def is_marker(line: str) -> bool:
+    """Whether a cell begins here: for jupytext and for us, at column 1."""
+    return line.startswith(("# %%", "#%%")) and _STARTS.fullmatch(line) is not None
+
+
+def is_marker_elsewhere(line: str) -> bool:
+    """Whether jupytext would begin a cell at a line that is no marker for us: refused wherever it stands."""
+    if "%%" in line:
+        return not is_marker(line) and _STARTS.fullmatch(line) is not None
+    return ("In[" in line or "<codecell>" in line) and _STARTS_ELSEWHERE.fullmatch(line) is not None
+
+
+def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
+    """The marker on this line (1-based `number`), and every reason against it. Never raises."""
+    if line == "# %%":
+        return _BARE, ()
+    if line == "# %% [markdown]":
+        return _PROSE, ()
+    reading = _Reading(number)
+    rest = line[line.index("%%") + 2 :].strip(" \t")
+    if len(line) > _MAX_LINE:
+        reading.add("cell.option", "the marker is too long to be read", "shorten it")
+        return _BARE, tuple(reading.reasons)
+    title, options = reading.split(rest)
+    kind, title = reading.kind(title)
+    if title.startswith("%"):
+        title = title.lstrip("%").strip()
+    checked = reading.checked(options)
+    normal = ["# %%", *([title] if title else []), *([] if kind == "code" else [f"[{kind}]"])]
+    normal += [f"{key}={json.dumps(value)}" for key, value in options]
+    if " ".join(normal) != line.rstrip(" \t") and not reading.refused:
+        found = "the marker is not in its one spelling"
+        reading.add("cell.spelling", found, f"write {' '.join(normal)!a}, or run `runbook fmt`")
+    return Marker(kind, title, checked), tuple(reading.reasons)
+
+
+_BARE = Marker("code", "", ())
+_PROSE = Marker("markdown", "", ())
+
+
+class _Reading:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.reasons: list[Reason] = []
+        self.refused = False
+
+    def add(self, code: str, message: str, hint: str) -> None:
+        found = reason(code, self.number, message, hint)
+        self.reasons.append(found)
+        self.refused = self.refused or found.degree == "refused"
+
+    def split(self, rest: str) -> tuple[str, list[tuple[str, object]]]:
+        """Title (with the kind still in it) and options, where jupytext parts them."""
+        equals, brace = rest.find("="), rest.find("{")
+        if brace >= 0 and (equals < 0 or brace < equals):
+            return rest[:brace].strip(), self._json(rest[brace:])
+        if equals < 0:
+            words, key = rest.split(" "), ""
+        else:
+            *words, key = rest[:equals].rstrip(" ").split(" ")
+        while words and (not words[-1] or words[-1].startswith(".")):
+            if words.pop():
+                found = "a title that ends in a word with a dot in front: jupytext takes it for an option"
+                self.add("cell.title", found, "put another word behind it")
+        title = " ".join(words)
+        if equals < 0:
+            return title, []
+        text = rest[len(title) :].strip()
+        options = _from_the_left(text)
+        if options is None:
+            options = _from_the_right(text)
+        elif any("=" in str(value) for _, value in options) and _from_the_right(text) != options:
+            options = None
+        if options is None and title and key not in OPTIONS:
+            found = f"the title contains `{key}=`: jupytext takes what follows for options"
+            self.add("cell.title", found, "leave the `=` out, or put blanks around it into words")
+            return title, []
+        if options is None:
+            found = "the options can't be read, or not by every program in the same way"
+            self.add("cell.option", found, 'write them as name="text" number=1 tags=["one", "two"]')
+            return title, []
+        return title, options
+
+    def _json(self, text: str) -> list[tuple[str, object]]:
+        try:
+            pairs = json.loads(text, object_pairs_hook=list)
+        except (ValueError, RecursionError):
+            pairs = None
+        if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+            found = "the title contains `{`: jupytext takes what follows for options"
+            self.add("cell.title", found, "leave the brace out")
+            return []
+        if not pairs:
+            self.add("cell.spelling", "empty braces", "delete them")
+        return [(key, _plain(value)) for key, value in pairs]
+
+    def kind(self, title: str) -> tuple[Kind, str]:
+        """The kind that stands in the title, and the title without it."""
+        places = [(word, kind) for word, kind in _KINDS if word in title]
+        if not places:
+            return "code", title
+        word, kind = places[0]
+        if len(places) > 1 or title.count(word) > 1:
+            self.add("cell.marker", "the marker names more than one kind of cell", "leave one")
+            return kind, ""
+        if title == word:
+            return kind, ""
+        if title.endswith(f" {word}"):
+            return kind, title.removesuffix(word).strip()
+        if title.startswith(f"{word} "):
+            return kind, title.removeprefix(word).strip()
+        found = f"`{word}` in the middle of a title makes prose of the cell"
+        self.add("cell.marker", found, "put it behind the title, or take it out")
+        return kind, ""
+
+    def checked(self, options: list[tuple[str, object]]) -> tuple[tuple[str, Option], ...]:
+        found: list[tuple[str, Option]] = []
+        keys = [key for key, _ in options]
+        for key, value in options:
+            if keys.count(key) > 1:
+                self.add("cell.option", f"the option `{key}` stands twice", "leave one")
+            elif key in _REFUSED:
+                self.add("cell.option", f"the option `{key}` is refused: {_REFUSED[key]}", "delete it")
+            elif key not in OPTIONS:
+                self.add(
+                    "cell.other-option",
+                    f"the option `{key}` means nothing here",
+                    f"delete it; known are {', '.join(OPTIONS)}",
+                )
+                found.append((key, json.dumps(value)))
+            elif not _FITS[key](value):
+                wanted = _WANTED.get(key, "a text in ASCII")
+                self.add("cell.option", f"`{key}` is not {wanted}", f"make `{key}` {wanted}")
+            elif isinstance(value, list):
+                self._tags(value)
+                found.append((key, tuple(value)))
+            elif isinstance(value, str | int):
+                found.append((key, value))
+            self._characters(key, value)
+        return tuple(found)
+
+    def _tags(self, tags: list[str]) -> None:
+        for tag in tags:
+            why = _REFUSED_TAGS.get(tag)
+            if tag.startswith("active-"):
+                why = _REFUSED["active"]
+            if why:
+                self.add("cell.option", f"the tag {tag!a} is refused: {why}", "delete it")
+            elif not _TAG.fullmatch(tag):
+                found = f"the tag {tag!a} is not in lower-case letters, digits and - _ . : /"
+                self.add("step.tag-spelling", found, "rename it")
+        if len(set(tags)) != len(tags):
+            self.add("step.tag-spelling", "a tag stands twice", "leave one")
+
+    def _characters(self, key: str, value: object) -> None:
+        bad = refused_in(json.dumps(value, ensure_ascii=False))
+        if bad:
+            found = f"the value of `{key}` holds {named(min(bad))}, written as an escape"
+            self.add("cell.option", found, "delete it")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_tags(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+_FITS: dict[str, Callable[[object], bool]] = dict.fromkeys(OPTIONS, _is_text)
+_FITS |= {"timeout": _is_number, "retries": _is_number, "tags": _is_tags}
+_WANTED = {
+    "timeout": "a whole number of seconds",
+    "retries": "a whole number",
+    "tags": "a list of texts in ASCII",
+}
+
+
+def _from_the_left(text: str) -> list[tuple[str, object]] | None:
+    """`key=JSON key=JSON …`, or None where it is not that."""
+    found: list[tuple[str, object]] = []
+    at = 0
+    while at < len(text):
+        key = _KEY.match(text, at)
+        if key is None or not text.startswith("=", key.end()):
+            return None
+        try:
+            value, at = _JSON.raw_decode(text, key.end() + 1)
+        except (ValueError, RecursionError):
+            return None
+        if at < len(text) and text[at] != " ":
+            return None
+        while text.startswith(" ", at):
+            at += 1
+        found.append((key[0], value))
+    return found
+
+
+def _from_the_right(text: str) -> list[tuple[str, object]] | None:
+    """The options as jupytext finds them: at the last `=` behind which a JSON value or Python literal stands,
+    then again in what is before it. None where it finds a word without a value, or nothing."""
+    found: list[tuple[str, object]] = []
+    text = text.strip()
+    while text:
+        equals = text.rfind("=")
+        while equals >= 0:
+            before = text[:equals].rstrip(" ")
+            space = before.rfind(" ")
+            key = before[space + 1 :]
+            value = _literal(text[equals + 1 :]) if _KEY.fullmatch(key) else _NONE
+            if value is not _NONE:
+                break
+            equals = text.rfind("=", None, equals)
+        if equals < 0:
+            return None
+        found.insert(0, (key, value))
+        text = text[:space].strip() if space > 0 else ""
+    return found
+
+
+_NONE = object()
+
+
+def _literal(text: str) -> object:
+    text = text.strip()
+    try:
+        return _plain(json.loads(text, object_pairs_hook=list))
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return _plain(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return _NONE
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can write; what it can't (bytes, sets) becomes its Python spelling."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+    return value
