@@ -145,11 +145,17 @@ class _Step:
         self.remarks = _Bounded(_REMARKS_FIRST, _REMARKS_LAST)
 
     def attempt(self, parent: str) -> _Attempt | None:
-        """The attempt whose request this is; else the last one."""
+        """The attempt whose request `parent` is; else the last one.
+
+        A request's id is not known before it was sent: an attempt learns it from the first answer to it.
+        """
         for attempt in reversed(self.attempts):
             if attempt.message and attempt.message == parent:
                 return attempt
-        return self.attempts[-1] if self.attempts else None
+        last = self.attempts[-1] if self.attempts else None
+        if last is not None and not last.message and not last.ended:
+            last.message = parent
+        return last
 
 
 class Teller:
@@ -182,6 +188,7 @@ class Teller:
                 step.attempts.append(_Attempt(event.text("message"), self._shared))
             case "step-ended" if step and step.attempts:
                 step.attempts[-1].ended = True
+                step.attempts[-1].message = event.text("message") or step.attempts[-1].message
             case "kernel-started":
                 self._kernels.append(event)
         if event.kind in _STEP_REMARKS and step:

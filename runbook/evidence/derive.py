@@ -8,8 +8,20 @@ from datetime import datetime
 
 import msgspec
 
+from runbook.canonical import hex_digest
+from runbook.errors import EvidenceDamaged, ExistsError
+from runbook.evidence import audit, record, seal
+from runbook.evidence.account import RENDERER, Account, Teller
+from runbook.evidence.blobs import Blobs
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.seal import Finish
+from runbook.evidence.journal import JournalReader
+from runbook.evidence.plan import PlanRecord
+from runbook.evidence.planned_text import planned_sources, read_evidence, read_plan
+from runbook.evidence.seal import Finish, FinishedStep
+from runbook.system import files
+
+_START_LIMIT_BYTES = 1 << 20
+_DERIVED_LIMIT_BYTES = 1 << 30
 
 
 class Derived(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,12 +31,44 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     audit: bytes
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's folder tells: its account, and the source of each of its steps."""
+
+    account: Account
+    sources: tuple[str, ...]
+
+
+def told(folder: ExecutionFolder) -> Told:
+    """Read plan, text and journal once. Raises EvidenceDamaged when something does not check."""
+    plan = read_plan(folder)
+    return Told(account=account_of(folder, plan), sources=planned_sources(folder, plan))
+
+
+def account_of(folder: ExecutionFolder, plan: PlanRecord) -> Account:
+    """The account of the run, from its journal. Raises EvidenceDamaged."""
+    alive = folder.is_alive()
+    reader = JournalReader(folder)
+    teller = Teller(plan, Blobs(folder.blobs))
+    for event in reader:
+        teller.feed(event)
+    return teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
+
+
 def derived(folder: ExecutionFolder) -> Derived:
     """Render record and audit, also of an execution that never ended (then with `unknown` steps).
 
     Writes nothing. Raises EvidenceDamaged when journal, plan, text or blobs do not check.
     """
-    raise NotImplementedError
+    return render(told(folder), folder)
+
+
+def render(what: Told, folder: ExecutionFolder) -> Derived:
+    """Record and audit of what was told. Raises EvidenceDamaged when a blob does not check."""
+    get = Blobs(folder.blobs).get
+    return Derived(
+        record=record.render(what.account, what.sources, get=get),
+        audit=audit.render(what.account, what.sources, get=get),
+    )
 
 
 def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
@@ -33,4 +77,40 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     Also finishes what a crash cut short between those. Raises EvidenceDamaged, ExistsError (sealed already),
     StorageError.
     """
-    raise NotImplementedError
+    if folder.is_sealed():
+        raise ExistsError("this execution is sealed already", subject=folder.id)
+    what = told(folder)
+    account = what.account
+    if account.standing.sealed is None or account.standing.outcome is None:
+        raise EvidenceDamaged("the journal has no last word: it can't be sealed", subject=folder.journal.name)
+    made = render(what, folder)
+    _keep(folder, "record.ipynb", made.record)
+    _keep(folder, "audit.md", made.audit)
+    finish = Finish(
+        id=folder.id,
+        start=hex_digest(read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)),
+        journal_length=account.length,
+        journal_head=account.head,
+        outcome=account.standing.outcome,
+        ended=now.replace(microsecond=0),
+        renderer=RENDERER,
+        steps=finished_steps(account),
+        manifest=seal.manifest(folder),
+    )
+    seal.write(folder, finish)
+    return finish
+
+
+def finished_steps(account: Account) -> tuple[FinishedStep, ...]:
+    """How the seal lists the steps: code and manual ones, in the order of the text."""
+    return tuple(
+        FinishedStep(name=step.name, state=step.state, ms=step.ms) for step in account.standing.steps
+    )
+
+
+def _keep(folder: ExecutionFolder, name: str, data: bytes) -> None:
+    try:
+        files.create(folder.path / name, data)
+    except ExistsError:
+        if read_evidence(folder, name, limit_bytes=_DERIVED_LIMIT_BYTES) != data:
+            raise EvidenceDamaged("is there already and is not what the journal says", subject=name) from None

@@ -25,6 +25,7 @@ _ENDED: dict[str, StepState] = {
     "unknown": "unknown",
     "deviated": "deviated",
 }
+_WORSE: tuple[Outcome, ...] = ("succeeded", "deviated", "stopped", "failed", "unknown")
 _BAD: frozenset[StepState] = frozenset({"failed", "timed-out", "kernel-died"})
 
 
@@ -138,6 +139,7 @@ class _Step:
             return  # an end without a start says nothing; `verification` reports it
         self.attempts[-1] = msgspec.structs.replace(
             self.attempts[-1],
+            message=event.text("message") or self.attempts[-1].message,
             state=state,
             ended=event.t,
             ms=event.number("ms"),
@@ -244,6 +246,14 @@ class Progress:
         )
 
     def _outcome(self, steps: tuple[StepStanding, ...]) -> Outcome:
+        """What the steps came to, or what the seal says where that is worse; never anything better."""
+        found = self._come_to(steps)
+        if found == "refused":
+            return found
+        claimed = next((word for word in _WORSE if word == self._sealed), _WORSE[0])
+        return _WORSE[max(_WORSE.index(found), _WORSE.index(claimed))]
+
+    def _come_to(self, steps: tuple[StepStanding, ...]) -> Outcome:
         states = {step.state for step in steps}
         if self._sealed is None or states & {"unknown", "running"}:
             return "unknown"
