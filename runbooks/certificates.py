@@ -28,7 +28,7 @@
 #
 # When it fails: renew the certificate in the list that expires first, reload its service, run this again.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 from pathlib import Path
 from typing import Annotated
 

@@ -27,7 +27,7 @@
 #
 # When it fails: begin with the largest folder of the list, and ask its owner before you delete anything.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 from pathlib import Path
 from typing import Annotated
 

@@ -27,7 +27,7 @@
 #
 # Without a repository of yours this is a drill in a throw-away one, with a throw-away remote beside it.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 from pathlib import Path
 
 version: str = "1.1.0"  # the version to release: three numbers, higher than the last

@@ -29,7 +29,7 @@
 # Give `command`, `health` and `pid_file` together for a service of yours. Without them a practice service is
 # started on a free port of 127.0.0.1, restarted, and taken away again: a drill that touches nothing else.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 from pathlib import Path
 from typing import Annotated
 

@@ -29,7 +29,7 @@
 # Nothing is overwritten: the step `backup` fails when the file is there already. Without a database of yours it
 # makes a sample in the working folder of this execution, which is also where files land unless you say otherwise.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 from pathlib import Path
 
 database: Path | None = None  # the database to back up; without one a sample is made
