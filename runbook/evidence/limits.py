@@ -22,7 +22,7 @@ VITAL = frozenset({"status", "execute_input", "execute_reply", "error", "input_r
 """Messages that are kept when the limit is reached: they say how the step went."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     step_bytes: int = STEP_BYTES
     step_messages: int = STEP_MESSAGES
     execution_bytes: int = EXECUTION_BYTES
