@@ -225,6 +225,16 @@ def _wait_for_the_supervisor() -> None:
             best, since = now, time.monotonic()
 
 
+def _exit_code(reply: Any) -> int:
+    """What a forked child that came to its end hands to its parent."""
+    if reply.get("status") == "ok":
+        return 0
+    value = str(reply.get("evalue"))
+    if reply.get("ename") == "SystemExit" and value in ("", "None", "0"):
+        return 0
+    return int(value) & 0xFF if reply.get("ename") == "SystemExit" and value.isdecimal() else 1
+
+
 class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
     """Runs the steps (4, 6, 7)."""
 
@@ -238,7 +248,7 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
             for stream in _inside.streams:
                 with contextlib.suppress(Exception):
                     stream.flush()
-            os._exit(0 if reply.get("status") == "ok" else 1)
+            os._exit(_exit_code(reply))
         until = time.monotonic() + _DRAIN_SECONDS
         for stream in _inside.streams:
             stream.drain(until)

@@ -78,6 +78,8 @@ def judge(request: Request, process: KernelProcess, timeout_seconds: float | Non
 
 def _state(content: dict[str, Any], request: Request) -> tuple[State, str]:
     status = content.get("status")
+    if status == "ok" and request.interrupted:  # it may have been cut short and not have noticed
+        return "interrupted", "interrupted by a person; it then came to its end without an error"
     if status == "ok":
         return "succeeded", ""
     if status == "aborted":

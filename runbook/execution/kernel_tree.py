@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.execution.kernel_values import ProcessIdentity
+from runbook.kit import child
 
 MARK = "RUNBOOK_KERNEL"
 _IS_LINUX = sys.platform.startswith("linux")
@@ -26,17 +27,7 @@ _ROUNDS = 5
 def started(pid: int) -> str | None:
     """The start time of a process, as text that no other process with this pid ever has; None when it is
     gone (or ended and not yet waited for)."""
-    if not _IS_LINUX:
-        return _started_elsewhere(pid)
-    try:
-        # proc(5): the name stands in parentheses and may hold anything; field 3 is the state, 22 the start.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
-    except OSError:
-        return None
-    if fields[0] in (b"Z", b"X"):
-        return None
-    return f"{boot}-{int(fields[19])}"
+    return child.started(pid) if _IS_LINUX else _started_elsewhere(pid)
 
 
 def _started_elsewhere(pid: int) -> str | None:

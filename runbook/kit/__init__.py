@@ -1,1 +1,25 @@
-"""What the author of a step imports. Standard library only, so that it works the same in any Python."""
+"""What the author of a step imports. Standard library only, so that it works the same in any Python.
+
+from runbook.kit import sh, note, context
+
+sh("systemctl", "restart", unit)             # a list of words: no shell
+sh("ls {folder} | wc -l", folder=path)       # one shell line; each value becomes exactly one word
+"""
+
+from runbook.kit.commands import CommandError, Ran, TransportError, sh
+from runbook.kit.declarations import Bounds, Secret, Text, secret
+from runbook.kit.remarks import note
+from runbook.kit.surroundings import context
+
+__all__ = [
+    "Bounds",
+    "CommandError",
+    "Ran",
+    "Secret",
+    "Text",
+    "TransportError",
+    "context",
+    "note",
+    "secret",
+    "sh",
+]
