@@ -11,17 +11,17 @@ import msgspec
 
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _KEYRING = re.compile(r"[^/\s][^/]{0,127}/[^/\s][^/]{0,127}")
-HOW = "env:NAME, file:PATH or keyring:SERVICE/NAME"
+HOW = "prompt, env:NAME, file:PATH or keyring:SERVICE/NAME"
 
 
 class SecretSource(msgspec.Struct, frozen=True):
     """The place a secret is fetched from when the run begins. Holds no secret, so it may be shown."""
 
-    kind: Literal["env", "file", "keyring"]
+    kind: Literal["prompt", "env", "file", "keyring"]
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}"
+        return f"{self.kind}:{self.name}" if self.name else self.kind
 
 
 class Hidden:
@@ -44,7 +44,9 @@ class Hidden:
 
 
 def parse_source(text: str) -> SecretSource | None:
-    """`env:TOKEN`, `file:/run/token`, `keyring:service/name`; None for anything else (a secret, perhaps)."""
+    """`prompt`, `env:TOKEN`, `file:/run/token`, `keyring:service/name`; None for anything else (a secret, perhaps)."""
+    if text == "prompt":
+        return SecretSource("prompt", "")
     kind, colon, name = text.partition(":")
     if not colon or not name.isprintable():
         return None

@@ -287,8 +287,9 @@ def _bounded(nodes: list[ast.expr], names: Mapping[str, str], depth: int) -> Typ
     members = inner.members if isinstance(inner, Union) else (inner,)
     if not any(member in (Plain("int"), Plain("float")) for member in members):
         raise TypeProblem("Bounds(…) limit int and float")
-    low = max((limits[key] for key in ("ge", "gt") if key in limits), default=None)
-    high = min((limits[key] for key in ("le", "lt") if key in limits), default=None)
+    if {"ge", "gt"} <= set(limits) or {"le", "lt"} <= set(limits):
+        raise TypeProblem("Bounds(…) takes one lower and one upper limit: ge or gt, le or lt")
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     if low is not None and high is not None and low > high:
         raise TypeProblem("these Bounds(…) let no number through")
     return Bounded(inner, ge=limits.get("ge"), gt=limits.get("gt"), le=limits.get("le"), lt=limits.get("lt"))

@@ -136,6 +136,7 @@ def test_an_annotation_has_one_spelling(annotation: str, spelled: str) -> None:
         ("Annotated[int, Bounds(ge=True)]", "takes ge, gt, le and lt"),
         ("Annotated[int, Bounds(ge=1e999)]", "takes ge, gt, le and lt"),
         ("Annotated[int, Bounds(ge=5, le=1)]", "let no number through"),
+        ("Annotated[int, Bounds(ge=1, gt=1)]", "one lower and one upper limit"),
         ("Annotated[str, Bounds(ge=1)]", "limit int and float"),
         ("Callable[[int], str]", "is not a type of parameters"),
         ("print('x')", "is not a type of parameters"),

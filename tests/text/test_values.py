@@ -389,7 +389,7 @@ def test_a_secret_is_named_by_its_place_and_never_itself() -> None:
         origin="default",
         secret=True,
     )
-    for where in ("file:/run/token", "keyring:service/name", "env:OTHER"):
+    for where in ("prompt", "file:/run/token", "keyring:service/name", "env:OTHER"):
         (value,) = resolve(parameters_of(TOKEN), [said("token", where)], base=BASE)
         assert str(value.value) == where
 
@@ -400,7 +400,7 @@ def test_a_secret_is_named_by_its_place_and_never_itself() -> None:
 def test_a_secret_given_itself_is_refused_and_not_echoed(raw: object) -> None:
     (problem,) = problems(parameters_of(TOKEN), said("token", raw))
     assert "hunter2" not in problem
-    assert "env:NAME, file:PATH or keyring:SERVICE/NAME" in problem
+    assert "prompt, env:NAME, file:PATH or keyring:SERVICE/NAME" in problem
 
 
 def test_a_secret_from_a_prompt_shows_nowhere() -> None:
