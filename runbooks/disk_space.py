@@ -70,7 +70,7 @@ sizes.sort(key=lambda size: (-size[0], size[1]))
 print(f"\nThe {largest} largest folders in {folder}, what is in them included:")
 for kilobytes, path in sizes[:largest]:
     print(f"{kilobytes / 1024:12,.1f} MiB  {path}")
-if measured.returncode != 0:
+if measured.code != 0:
     note("some folders could not be read by this user: they are missing from the sizes")
 
 # %% Is it below the threshold? name="threshold" tags=["read-only"] timeout=60
