@@ -1,0 +1,139 @@
+"""The frame of the program: exit codes, messages, help. What a person can cause never shows a traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runbook import errors
+from runbook.cli import main as program_module
+from runbook.cli.main import EXIT_BUG, EXIT_CODES, exit_code
+from runbook.cli.verbs_table import VERBS
+from tests.program import Caller, program
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Caller:
+    return Caller(capsys, monkeypatch)
+
+
+def leaves(kind: type[errors.RunbookError]) -> list[type[errors.RunbookError]]:
+    inner = kind.__subclasses__()
+    return [kind, *(leaf for each in inner for leaf in leaves(each))]
+
+
+@pytest.mark.parametrize(
+    "kind", [leaf for leaf in leaves(errors.RunbookError) if leaf is not errors.RunbookError]
+)
+def test_each_error_has_an_exit_code_of_its_family(kind: type[errors.RunbookError]) -> None:
+    family = next(base for base in kind.__mro__ if base in EXIT_CODES)
+
+    code = exit_code(kind.__new__(kind))
+
+    assert code == EXIT_CODES[family]
+    assert code != EXIT_BUG
+
+
+def test_help_shows_the_verbs_of_every_day_first(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "--help")
+
+    assert said.code == 0
+    assert said.out.index("Every day:") < said.out.index("Runbooks:")
+    assert all(f"  {name} " in said.out for name in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help_of_its_own(call: Caller, tmp_path: Path, verb: str) -> None:
+    said = call(tmp_path, verb, "--help")
+
+    assert said.code == 0
+    assert f"runbook {verb}" in said.out
+
+
+def test_a_mistyped_verb_gets_the_closest_one_and_exit_2(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "revieww")
+
+    assert said.code == 2
+    assert "did you mean 'review'?" in said.err
+
+
+def test_a_mistyped_option_ends_with_2(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "list", "--jsn")
+
+    assert said.code == 2
+    assert "--jsn" in said.err
+
+
+def test_an_unknown_name_says_what_there_is(call: Caller, tmp_path: Path) -> None:
+    (tmp_path / "restart_web.py").write_text("# %%\nprint(1)\n")
+
+    said = call(tmp_path, "show", "restart_wbe")
+
+    assert said.code == 2
+    assert "no runbook of this name" in said.err
+    assert "did you mean restart_web?" in said.err
+
+
+def test_a_name_that_fits_two_says_both(call: Caller, tmp_path: Path) -> None:
+    for name in ("web_restart", "web_check"):
+        (tmp_path / f"{name}.py").write_text("# %%\nprint(1)\n")
+
+    said = call(tmp_path, "show", "web")
+
+    assert said.code == 2
+    assert "could be web_check.py, web_restart.py" in said.err
+
+
+def test_errors_are_json_too_when_json_was_asked_for(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "show", "nothing", "--json")
+
+    assert said.code == 2
+    assert json.loads(said.out)["error"]["code"] == "not-found"
+    assert "error:" in said.err
+
+
+def test_control_characters_in_a_name_do_not_reach_the_terminal(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "show", "\x1b]0;owned\x07x")
+
+    assert said.code == 2
+    assert "\x1b" not in said.err + said.out
+    assert "\\u{1B}" in said.err
+
+
+def test_a_bug_leaves_a_report_and_no_traceback(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("token=abc")
+
+    monkeypatch.setattr(program_module, "app", broken)
+    said = call(tmp_path, "run", "x", "-p", "password=hunter2")
+
+    assert said.code == EXIT_BUG
+    assert "Traceback" not in said.err
+    (report,) = tmp_path.glob("runbook-bug-*.txt")
+    assert "ZeroDivisionError" in report.read_text()
+    assert "hunter2" not in report.read_text()
+
+
+def test_work_can_be_done_as_if_started_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+
+    said = program(Path("/"), "-C", str(tmp_path), "show", "x.py", "--json")
+
+    assert said.code == 0
+    assert said.json["path"] == "x.py"
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    argv = f"{sys.executable} -m runbook --help | head -n 1"
+    done = subprocess.run(["/bin/sh", "-c", argv], cwd=tmp_path, capture_output=True, check=False)
+
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr

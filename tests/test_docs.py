@@ -1,0 +1,42 @@
+"""The docs say what the program says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runbook.cli.verbs_table import VERBS
+from tests.pages import PAGES, REFERENCE, ROOT
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_made_page_is_what_the_program_says_now(name: str) -> None:
+    written = (REFERENCE / name).read_text(encoding="utf-8")
+
+    assert written == PAGES[name](), f"docs/reference/{name} is out of date: python -m tests.pages"
+
+
+def test_every_verb_has_one_line_of_help_that_its_page_repeats() -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+
+    for name, verb in VERBS.items():
+        assert f"## {name}\n" in page
+        assert verb.help.endswith(".")
+
+
+def _pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "executions" / "README.md"]
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_decisions_are_short_and_say_what_they_cost() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert text.count("\n") <= 80, f"{page.name} is longer than a page"
+        assert re.search(r"cost", text, re.IGNORECASE), f"{page.name} does not say what the choice costs"
