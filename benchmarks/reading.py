@@ -17,9 +17,12 @@ def rows(runs: int) -> Iterator[Row]:
     reading = read(data)
     if reading.runbook is None or reading.reasons or len(reading.runbook.steps) != 100:
         raise Unmeasured(f"the text is not read as 100 cells in normal form: {reading.reasons[:3]}")
-    many = max(runs * 5, 25)
+    many = max(runs * 3, 15)
     ours, peer = beside(
-        lambda: read(data), lambda: jupytext.reads(text, fmt="py:percent"), runs=many, warm_up=5
+        lambda: [read(data) for _ in range(READS)],
+        lambda: [jupytext.reads(text, fmt="py:percent") for _ in range(READS)],
+        runs=many,
+        warm_up=2,
     )
     yield Row(
         what="strict reading, 100 cells",
