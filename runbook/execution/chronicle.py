@@ -16,8 +16,12 @@ from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
 from runbook.execution.kernel_values import KernelMessage
+from runbook.kit import protocol
 from runbook.system import clock
 
+SPOOL_KEY = "runbook"
+"""Where the kernel's bootstrap puts a message's number in the spool: told as `spooled`, so not twice."""
+_RESERVED = frozenset({"seq", "prev", "t", "m", "kind", "blob", "size", "version"})
 _RELEASE_MESSAGES = 256
 _RELEASE_BYTES = 1 << 20
 
@@ -65,11 +69,24 @@ class Chronicle:
         """Write down what the kernel published, or count it where the limit is reached."""
         if message.origin == "foreign" and message.runs_code:
             self._tell_foreign(message)
-        payload = messages.payload(
+        try:
+            payload = self._payload(message)
+            content = canonical_json(payload["content"])
+        except (TypeError, ValueError, RecursionError) as error:
+            # Whatever a step manages to publish: that it did is told, and the run goes on.
+            self.tell("gap", what=f"a {message.type} message: {error}"[:200], count=1, step=message.step)
+            return
+        if self._limit.admit(message.step, message.type, content):
+            self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
+            self._tell_kit(message)
+        self._count(message.spooled, len(content))
+
+    def _payload(self, message: KernelMessage) -> dict[str, object]:
+        return messages.payload(
             {
                 "header": message.header,
                 "parent_header": message.parent,
-                "metadata": message.metadata,
+                "metadata": {key: value for key, value in message.metadata.items() if key != SPOOL_KEY},
                 "content": message.content,
                 "buffers": message.buffers,
             },
@@ -78,10 +95,18 @@ class Chronicle:
             put=self._writer.blobs.put,
             spooled=message.spooled,
         )
-        size = canonical_json(payload["content"])
-        if self._limit.admit(message.step, message.type, size):
-            self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
-        self._count(message.spooled, len(size))
+
+    def _tell_kit(self, message: KernelMessage) -> None:
+        """What the kit told by this message; a step can forge it, so it proves nothing and breaks nothing."""
+        data = message.content.get("data")
+        if message.type != "display_data" or message.step is None or not isinstance(data, dict):
+            return
+        record = protocol.read(data)
+        if record is not None:
+            told = {key: value for key, value in record.items() if key not in _RESERVED}
+            payload = messages.encoded(told, put=self._writer.blobs.put)
+            assert isinstance(payload, dict)
+            self.tell("kit", **{**payload, "step": message.step, "what": str(record["what"])})
 
     def settle(self, step: str | None) -> None:
         """Say what was dropped of a step that has ended."""

@@ -24,9 +24,17 @@ from runbook.workspace import Surroundings, Workspace
 
 __all__ = ["Ways", "start"]
 
-# The package may be installed or lie in a checkout: its parent goes to the end of the path, behind all else,
-# where it can shadow nothing. The last word is only there so that `ps` tells one supervisor from the other.
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from runbook.execution.supervisor import main; main()"
+# The supervisor runs the very package that runs here, installed or in a checkout, and gets no folder on its
+# path in which something could shadow something. The last word is there so that `ps` tells supervisors apart.
+_PROGRAM = """\
+import sys
+from importlib import util
+spec = util.spec_from_file_location("runbook", sys.argv[1], submodule_search_locations=[sys.argv[1][:-12]])
+sys.modules["runbook"] = package = util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from runbook.execution.supervisor import main
+main()
+"""
 _LOG_BYTES = 4000
 
 
@@ -69,8 +77,8 @@ def start(
 
 
 def _argv(execution: Path) -> tuple[str, ...]:
-    parent = Path(__file__).resolve().parents[2]
-    return (sys.executable, "-I", "-c", _PROGRAM, str(parent), str(execution))
+    package = Path(__file__).resolve().parents[1] / "__init__.py"
+    return (sys.executable, "-I", "-c", _PROGRAM, str(package), str(execution))
 
 
 def _first_word(child: "subprocess.Popen[bytes]", handed: bytes, log: Path) -> Heard:
