@@ -138,6 +138,12 @@ class _Attempt:
         self.count: int | None = None
         self.ended = False
 
+    def end(self, event: Event) -> None:
+        self.ended = True
+        self.message = event.text("message") or self.message
+        if event.text("reply"):  # its own time, where the journal has no message of it
+            self.times.setdefault("shell.execute_reply", event.text("replied") or event.t)
+
 
 class _Step:
     def __init__(self) -> None:
@@ -187,8 +193,7 @@ class Teller:
             case "step-started" if step:
                 step.attempts.append(_Attempt(event.text("message"), self._shared))
             case "step-ended" if step and step.attempts:
-                step.attempts[-1].ended = True
-                step.attempts[-1].message = event.text("message") or step.attempts[-1].message
+                step.attempts[-1].end(event)
             case "kernel-started":
                 self._kernels.append(event)
         if event.kind in _STEP_REMARKS and step:

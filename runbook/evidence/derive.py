@@ -10,7 +10,7 @@ import msgspec
 
 from runbook.canonical import hex_digest
 from runbook.errors import EvidenceDamaged, ExistsError
-from runbook.evidence import audit, record, seal
+from runbook.evidence import audit, record, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.folder import ExecutionFolder
@@ -86,12 +86,14 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     made = render(what, folder)
     _keep(folder, "record.ipynb", made.record)
     _keep(folder, "audit.md", made.audit)
+    began = read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
     finish = Finish(
         id=folder.id,
-        start=hex_digest(read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)),
+        start=hex_digest(began),
         journal_length=account.length,
         journal_head=account.head,
         outcome=account.standing.outcome,
+        started=start.parse(began).started,
         ended=now.replace(microsecond=0),
         renderer=RENDERER,
         steps=finished_steps(account),

@@ -12,7 +12,7 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by` |
 | `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
-| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id); `succeeded` needs `ok` |
+| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
 | `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `input`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`) |

@@ -3,6 +3,8 @@
 Reads `plan.json` and `runbook.py` as they lie there. Gives no permission and decides nothing.
 """
 
+from pathlib import Path
+
 from runbook.canonical import hex_digest
 from runbook.decoding import decode_json
 from runbook.errors import EvidenceDamaged, FormatError, NotFoundError
@@ -12,7 +14,7 @@ from runbook.system import files
 from runbook.text.injection import inject
 from runbook.text.reader import read
 from runbook.text.runbook import Runbook, Step
-from runbook.text.values import Value
+from runbook.text.values import DEFAULT, Given, Value, resolve
 
 PLAN_LIMIT_BYTES = 16 << 20
 TEXT_LIMIT_BYTES = 1 << 20
@@ -79,6 +81,16 @@ def _value(value: PlannedValue) -> Value:
         origin=value.origin,
         secret=value.literal is None,
     )
+
+
+def given_values(runbook: Runbook, plan: PlanRecord) -> tuple[Value, ...]:
+    """The plan's values, converted again to what the text declares. Raises ParameterError."""
+    given = [
+        Given(name=value.name, raw=value.literal, origin=value.origin, form="literal")
+        for value in plan.values
+        if value.origin != DEFAULT
+    ]
+    return resolve(runbook.parameters, given, base=Path("/"))
 
 
 def planned_sources(folder: ExecutionFolder, plan: PlanRecord) -> tuple[str, ...]:

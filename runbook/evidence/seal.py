@@ -5,6 +5,7 @@
     # start: sha256:<of start.txt>
     # journal: 412 sha256:<of its last line>
     # outcome: succeeded
+    # started: 2026-11-21T00:12:05Z
     # ended: 2026-11-21T00:12:31Z
     # renderer: 1
     # step: health succeeded 1204                    code and manual steps, in the order of the text
@@ -33,7 +34,7 @@ from runbook.system import files
 
 FINISH_LIMIT_BYTES = 64 << 20
 _FIRST = "# runbook run-finish v1"
-_KEYS = ("id", "start", "journal", "outcome", "ended", "renderer")
+_KEYS = ("id", "start", "journal", "outcome", "started", "ended", "renderer")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -51,6 +52,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     journal_length: int
     journal_head: str
     outcome: Outcome
+    started: datetime
     ended: datetime
     renderer: int
     steps: tuple[FinishedStep, ...]
@@ -68,6 +70,11 @@ def digest_of(folder: ExecutionFolder, name: str) -> str:
     for piece in files.chunks(folder.path / name):
         found.update(piece)
     return found.hexdigest()
+
+
+def names_below(folder: ExecutionFolder, part: str) -> tuple[str, ...]:
+    """The names of the evidence below one folder of it, sorted."""
+    return tuple(name for name in evidence_names(folder) if name.startswith(f"{part}/"))
 
 
 def write(folder: ExecutionFolder, finish: Finish) -> None:
@@ -90,6 +97,7 @@ def _text(finish: Finish) -> str:
         f"# start: sha256:{finish.start}",
         f"# journal: {finish.journal_length} sha256:{finish.journal_head}",
         f"# outcome: {finish.outcome}",
+        f"# started: {stamp(finish.started)}",
         f"# ended: {stamp(finish.ended)}",
         f"# renderer: {finish.renderer}",
         *(f"# step: {step.name} {step.state} {_ms(step.ms)}" for step in finish.steps),
@@ -167,6 +175,7 @@ def _finish(values: dict[str, str], steps: list[FinishedStep], entries: list[tup
         journal_length=int(length),
         journal_head=_digest(head),
         outcome=_outcome(values["outcome"]),
+        started=parse_stamp(values["started"]),
         ended=parse_stamp(values["ended"]),
         renderer=int(values["renderer"]),
         steps=tuple(steps),

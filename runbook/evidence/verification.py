@@ -2,23 +2,53 @@
 
 The verdict is the worst that was found:
 - TAMPERED: something is not what it was when it was written; the finding names file and line.
-- UNVERIFIABLE: something that is needed can't be read here.
+- UNVERIFIABLE: something that is needed can't be read, or is of another version.
 - INCOMPLETE: the run never came to a seal; everything that is there checks.
 - UNSIGNED: everything checks, but nobody signed the seal: whoever can write the folder can have made it all.
 - VALID needs a signature and is not given yet.
+
+In this order, each step on its own, so that one lie does not hide the next:
+1 the plan reads, and is this folder's; 2 the start record reads, and says what the plan says; 3 the text is
+the planned one: digests, values, the source of every step; 4 the kept trust files are those of the start
+record; 5 the journal's chain holds; 6 its events tell one story that can be true (`examination`); 7 the seal
+reads, and says what journal and start say; 8 every file is in the manifest with its digest, and no other is
+there; 9 record and audit are what the same renderer makes of the rest.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
 
+from runbook.canonical import digest, hex_digest
+from runbook.errors import EvidenceDamaged, ParameterError, RunbookError, UnavailableError
+from runbook.evidence import seal, start
+from runbook.evidence.account import RENDERER, Account, Teller
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.derive import Told, finished_steps, render
+from runbook.evidence.examination import Examiner
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import JournalReader
+from runbook.evidence.plan import PlanRecord
+from runbook.evidence.planned_text import (
+    PLAN_LIMIT_BYTES,
+    given_values,
+    parse_plan,
+    planned_sources,
+    read_evidence,
+    read_text,
+)
+from runbook.text.values import values_digest
 
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
+_RANK: tuple[VerdictWord, ...] = ("UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED")
+_START_LIMIT_BYTES = 1 << 20
+_DERIVED_LIMIT_BYTES = 1 << 30
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong. `code` is stable; `file` is below the execution's folder."""
+    """One thing that is wrong. `code` is stable; `file` is below the execution's folder, `line` from 1."""
 
     code: str
     message: str
@@ -27,12 +57,229 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutionVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the check of one execution came to. `outcome`: what its evidence says the run came to."""
+
     id: str
     verdict: VerdictWord
-    outcome: str | None  # what the evidence says the run came to
+    outcome: str | None
     findings: tuple[Finding, ...]
 
 
 def verify_execution(folder: ExecutionFolder) -> ExecutionVerdict:
     """Check one execution's folder. Raises nothing for what is wrong in it: that is a finding."""
-    raise NotImplementedError
+    check = _Check(folder)
+    check.run()
+    return ExecutionVerdict(
+        id=folder.id,
+        verdict=_RANK[max(check.rank, 0)],
+        outcome=check.outcome,
+        findings=tuple(check.findings),
+    )
+
+
+class _Check:
+    """One verification on its way; each step leaves what the later ones need, or None."""
+
+    def __init__(self, folder: ExecutionFolder) -> None:
+        self.folder = folder
+        self.findings: list[Finding] = []
+        self.rank = -1
+        self.outcome: str | None = None
+        self.plan: PlanRecord | None = None
+        self.plan_digest = ""
+        self.start: start.Start | None = None
+        self.sources: tuple[str, ...] | None = None
+        self.account: Account | None = None
+        self.finish: seal.Finish | None = None
+
+    def run(self) -> None:
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("plan", self._plan),  # 1
+            ("start", self._start),  # 2
+            ("text", self._text),  # 3
+            ("trust", self._trust),  # 4
+            ("journal", self._journal),  # 5 and 6
+            ("seal", self._seal),  # 7
+            ("manifest", self._manifest),  # 8
+            ("derived", self._derived),  # 9
+        )
+        if not self.folder.start.exists() and not self.folder.is_sealed():
+            self._find("INCOMPLETE", "run", "it was planned and never started")
+            steps = (steps[0], steps[2])
+        for code, step in steps:
+            with self._guarded(code):
+                step()
+
+    @contextmanager
+    def _guarded(self, code: str) -> Iterator[None]:
+        try:
+            yield
+        except EvidenceDamaged as error:
+            self._find("TAMPERED", code, error.message, file=error.subject, line=error.line)
+        except UnavailableError as error:
+            self._find("UNVERIFIABLE", code, error.message, file=error.subject, line=error.line)
+        except RunbookError as error:
+            self._find("TAMPERED", code, error.message, file=error.subject, line=error.line)
+
+    def _find(
+        self,
+        verdict: VerdictWord,
+        code: str,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.rank = max(self.rank, _RANK.index(verdict))
+        self.findings.append(Finding(code=code, message=message, file=file, line=line))
+
+    def _plan(self) -> None:
+        data = read_evidence(self.folder, "plan.json", limit_bytes=PLAN_LIMIT_BYTES)
+        self.plan_digest = digest(data)
+        plan = parse_plan(data)
+        if plan.id != self.folder.id:
+            raise EvidenceDamaged(f"it is the plan of {plan.id}", subject="plan.json")
+        self.plan = plan
+
+    def _start(self) -> None:
+        data = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
+        said = start.parse(data)
+        self.start = said
+        if said.plan != self.plan_digest:
+            raise EvidenceDamaged("it was started on another plan.json", subject="start.txt")
+        if self.plan is None:
+            return
+        due = start.start_of(
+            self.plan,
+            plan_digest=self.plan_digest,
+            trust=said.trust,
+            now=said.started,
+            monotonic=said.monotonic,
+        )
+        if due != said:
+            key = next(
+                name for name in start.Start.__struct_fields__ if getattr(due, name) != getattr(said, name)
+            )
+            raise EvidenceDamaged(f"its {key!r} is not what plan.json says", subject="start.txt")
+
+    def _text(self) -> None:
+        if self.plan is None:
+            return
+        runbook = read_text(self.folder)
+        if runbook.text != self.plan.text:
+            raise EvidenceDamaged(
+                f"its digest is {runbook.text}, the plan's {self.plan.text}", subject="runbook.py"
+            )
+        if runbook.steps_digest != self.plan.steps_digest:
+            raise EvidenceDamaged("its steps are not those of the plan's digest", subject="runbook.py")
+        try:
+            values = given_values(runbook, self.plan)
+        except ParameterError as error:
+            raise EvidenceDamaged(
+                f"its values don't fit the text: {error.message}", subject="plan.json"
+            ) from error
+        if values_digest(values) != self.plan.values_digest:
+            raise EvidenceDamaged("its values are not those of its digest", subject="plan.json")
+        self.sources = planned_sources(self.folder, self.plan)
+
+    def _trust(self) -> None:
+        if self.start is None:
+            return
+        said = {f"trust/{name}": found for name, found in self.start.trust}
+        found = {
+            name: f"sha256:{seal.digest_of(self.folder, name)}"
+            for name in seal.names_below(self.folder, "trust")
+        }
+        for name in sorted(said | found):
+            if said.get(name) != found.get(name):
+                self._find("TAMPERED", "trust", "is not what the start record says", file=name)
+
+    def _journal(self) -> None:
+        if self.plan is None:
+            return
+        if not self.folder.journal.exists() and not self.folder.is_sealed():
+            self._find("INCOMPLETE", "journal", "it ended before its first event")
+            return
+        reader = JournalReader(self.folder)
+        teller = Teller(self.plan, Blobs(self.folder.blobs))
+        examiner = Examiner(self.plan, plan_digest=self.plan_digest)
+        alive = self.folder.is_alive()
+        for event in reader:
+            teller.feed(event)
+            examiner.feed(event)
+        account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
+        examiner.finish(account.standing)
+        for line, words in examiner.problems:
+            self._find("TAMPERED", "events", words, file="journal.jsonl", line=line)
+        self.account = account
+        self.outcome = account.standing.outcome
+        if self.folder.is_sealed():
+            return
+        if reader.torn:
+            self._find(
+                "INCOMPLETE", "journal", "the last line was cut", file="journal.jsonl", line=reader.length + 1
+            )
+        self._find("INCOMPLETE", "run", "a supervisor is at work" if alive else "it ended without a seal")
+
+    def _seal(self) -> None:
+        if not self.folder.is_sealed():
+            return
+        if self.folder.finish_signature.exists() or self.folder.start_signature.exists():
+            self._find("UNVERIFIABLE", "signature", "there is a signature, which this version can't check")
+        finish = seal.read(self.folder)
+        self.finish = finish
+        if finish.id != self.folder.id:
+            raise EvidenceDamaged(f"it is the seal of {finish.id}", subject="finish.txt", line=2)
+        found = hex_digest(read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES))
+        if self.start is not None and finish.started != self.start.started:
+            raise EvidenceDamaged("its start is not that of start.txt", subject="finish.txt", line=6)
+        if finish.start != found:
+            raise EvidenceDamaged("start.txt is not the one that was sealed", subject="finish.txt", line=3)
+        account = self.account
+        if account is None:
+            return
+        if (finish.journal_length, finish.journal_head) != (account.length, account.head):
+            raise EvidenceDamaged(
+                f"{finish.journal_length} lines were sealed; the journal has {account.length} or another end",
+                subject="finish.txt",
+                line=4,
+            )
+        if account.standing.sealed is None:
+            raise EvidenceDamaged("the journal was sealed without its last word", subject="finish.txt")
+        if finish.outcome != account.standing.outcome:
+            raise EvidenceDamaged(
+                f"it says {finish.outcome}, the journal {account.standing.outcome}",
+                subject="finish.txt",
+                line=5,
+            )
+        if finish.steps != finished_steps(account):
+            raise EvidenceDamaged("its steps are not those of the journal", subject="finish.txt")
+
+    def _manifest(self) -> None:
+        if self.finish is None:
+            return
+        said, found = dict(self.finish.manifest), dict(seal.manifest(self.folder))
+        for name in sorted(said | found):
+            if name not in found:
+                self._find("TAMPERED", "manifest", "is missing", file=name)
+            elif name not in said:
+                self._find("TAMPERED", "manifest", "was not there when it was sealed", file=name)
+            elif said[name] != found[name]:
+                self._find("TAMPERED", "manifest", "is not what was sealed", file=name)
+
+    def _derived(self) -> None:
+        if self.finish is None or self.account is None or self.sources is None:
+            return
+        if self.finish.renderer != RENDERER:
+            return  # another version wrote them; the manifest holds their bytes
+        made = render(Told(account=self.account, sources=self.sources), self.folder)
+        for name, due in (("record.ipynb", made.record), ("audit.md", made.audit)):
+            found = read_evidence(self.folder, name, limit_bytes=_DERIVED_LIMIT_BYTES)
+            if found != due:
+                line = _first_difference(found, due)
+                self._find("TAMPERED", "derived", "is not what the journal gives", file=name, line=line)
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    lines = zip(one.split(b"\n"), other.split(b"\n"), strict=False)
+    return next((number for number, (a, b) in enumerate(lines, 1) if a != b), 1)

@@ -17,6 +17,8 @@ from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, make, new_id
 from runbook.evidence.journal import JournalReader, JournalWriter
 from runbook.evidence.plan import CountedApproval, PlannedStep, PlannedValue, PlanRecord
+from runbook.text.reader import read
+from runbook.text.values import values_digest
 
 BEGAN = datetime(2026, 11, 21, 0, 12, 5, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
@@ -81,13 +83,15 @@ def planned(cells: Sequence[Cell]) -> tuple[PlannedStep, ...]:
 
 def plan_of(cells: Sequence[Cell], **changes: object) -> PlanRecord:
     """A plan of these cells; `changes` replace its fields."""
+    reading = read(text_of(cells).encode())
+    assert reading.runbook is not None, reading.reasons
     plan = PlanRecord(
         schema=1,
         id=new_id(BEGAN, "web restart", "7f3a9c").text,
         runbook="runbooks/web/restart.py",
         title="Restart the web tier",
         text=digest(text_of(cells).encode()),
-        steps_digest=DIGEST,
+        steps_digest=reading.runbook.steps_digest,
         environment="prod",
         kind="interactive",
         dry_run=False,
@@ -105,7 +109,7 @@ def plan_of(cells: Sequence[Cell], **changes: object) -> PlanRecord:
             ),
         ),
         values=(),
-        values_digest=DIGEST,
+        values_digest=values_digest(()),
         steps=planned(cells),
         workspace="urn:uuid:6f1e0c1e-1111-4222-8333-444455556666",
         commit="3f0a" * 10,
@@ -227,9 +231,8 @@ class Told:
             content = {"status": reply, "execution_count": self._requests}
             self.hear(step, "execute_reply", content, parent=parent, channel="shell")
             self.hear(step, "status", {"execution_state": "idle"}, parent=parent)
-        told: dict[str, object] = {
-            "step": step, "attempt": attempt, "state": state, "reason": "", "error": None, "ms": 750, "reply": reply,
-        }  # fmt: skip
+        told: dict[str, object] = {"step": step, "attempt": attempt, "state": state, "reply": reply}
+        told |= {"reason": "", "error": None, "ms": 750, "message": parent}
         self.tell("step-ended", **{**told, **more})
 
     def run(self, step: str, state: str = "succeeded", *, text: str = "") -> None:

@@ -1,0 +1,102 @@
+"""Examination: whether a journal's events tell one story that can be true, and the plan's. Pure.
+
+The chain says that lines were not changed since; this says that they make sense: 1 the first event opens
+the run of this very plan; 2 nothing comes after `sealed`; 3 steps are the plan's, attempts are counted one by
+one, each end has its start; 4 the source of each attempt is the planned one, and what the kernel says it
+executed is that source; 5 no end claims `succeeded` without the kernel's reply; 6 the seal's words are what
+the events come to; 7 the monotonic clock never runs back, but where a supervisor went on (another boot).
+"""
+
+from collections.abc import Mapping
+
+from runbook.canonical import hex_digest
+from runbook.evidence.events import Event
+from runbook.evidence.plan import PlannedStep, PlanRecord
+from runbook.evidence.states import Standing
+
+
+class Examiner:
+    """Takes the events in their order. `problems`: line and words for each thing that can't be."""
+
+    def __init__(self, plan: PlanRecord, *, plan_digest: str) -> None:
+        self._plan_digest = plan_digest
+        self._steps: Mapping[str, PlannedStep] = {step.name: step for step in plan.steps}
+        self._attempts: dict[str, int] = {}
+        self._open: dict[str, str] = {}  # step → source of the attempt that has no end yet
+        self._last_m: int | None = None
+        self._sealed: Event | None = None
+        self.problems: list[tuple[int, str]] = []
+
+    def feed(self, event: Event) -> None:
+        """Look at the next event."""
+        line = event.seq + 1
+        if event.seq == 0:
+            self._first(event)
+        if self._sealed is not None:
+            self._say(line, "an event after the seal")
+        if self._last_m is not None and event.m < self._last_m and event.kind not in ("opened", "gap"):
+            self._say(line, "the monotonic clock runs back")
+        self._last_m = event.m
+        name = event.text("step")
+        if name and event.kind.startswith("step-") and name not in self._steps:
+            self._say(line, "a step that the plan does not have")
+            return
+        match event.kind:
+            case "step-started":
+                self._started(event, name)
+            case "step-ended":
+                self._ended(event, name)
+            case "message" if event.text("type") == "execute_input" and name in self._open:
+                self._executed(event, name)
+            case "sealed":
+                self._sealed = event
+
+    def finish(self, standing: Standing) -> None:
+        """After the last event: compare what the seal says with what the events came to."""
+        if self._sealed is None:
+            return
+        line = self._sealed.seq + 1
+        if self._sealed.text("outcome") != standing.outcome:
+            self._say(
+                line,
+                f"the seal says {self._sealed.text('outcome')!r}, the events came to {standing.outcome!r}",
+            )
+        said = self._sealed.payload.get("steps")
+        if said is not None and said != {step.name: step.state for step in standing.steps}:
+            self._say(line, "the seal's states are not those of the events")
+
+    def _say(self, line: int, words: str) -> None:
+        self.problems.append((line, words))
+
+    def _first(self, event: Event) -> None:
+        if event.kind != "opened":
+            self._say(1, "the first event does not open the run")
+        elif event.text("plan") != self._plan_digest:
+            self._say(1, "the run was opened on another plan")
+
+    def _started(self, event: Event, name: str) -> None:
+        line, planned = event.seq + 1, self._steps[name]
+        attempt = self._attempts.get(name, 0) + 1
+        self._attempts[name] = attempt
+        if event.number("attempt") != attempt:
+            self._say(line, f"attempt {event.number('attempt')} of {name!r} where {attempt} is due")
+        if planned.kind != "code":
+            self._say(line, f"{name!r} is no code and was started")
+        if event.text("source") != planned.source and not event.payload.get("deviation"):
+            self._say(line, f"the source of {name!r} is not the planned one")
+        self._open[name] = event.text("source")
+
+    def _ended(self, event: Event, name: str) -> None:
+        line = event.seq + 1
+        if name not in self._open:
+            self._say(line, f"an end of {name!r} without a start")
+            return
+        del self._open[name]
+        if event.text("state") in ("succeeded", "deviated") and event.text("reply") != "ok":
+            self._say(line, f"{name!r} is called {event.text('state')} without the kernel's reply")
+
+    def _executed(self, event: Event, name: str) -> None:
+        content = event.payload.get("content")
+        code = content.get("code") if isinstance(content, Mapping) else None
+        if isinstance(code, str) and hex_digest(code.encode("utf-8", "surrogatepass")) != self._open[name]:
+            self._say(event.seq + 1, f"the kernel executed something else than {name!r} says")
