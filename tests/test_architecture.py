@@ -22,7 +22,17 @@ EDGES = {
     "text": {"notebook"},
     "approval": {"signing", "trust"},
     "pairing": {"state", "watcher", "daemon"},
-    "evidence": {"blobs", "derive", "folder", "journal", "planned_text", "seal", "start", "verification"},
+    "evidence": {
+        "blobs",
+        "derive",
+        "folder",
+        "journal",
+        "planned_text",
+        "seal",
+        "start",
+        "summary",
+        "verification",
+    },
 }
 """The modules of the pure rooms that meet the outside. A new one has to be argued for here."""
 
