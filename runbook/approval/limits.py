@@ -1,6 +1,5 @@
 """Limits: what policy, machine and text themselves say about a request (DESIGN §5.3, step 5). Pure."""
 
-import ast
 from collections.abc import Iterator
 
 from runbook.approval import policy
@@ -55,12 +54,12 @@ def of_the_text(request: Request, runbook: Runbook, requirements: Requirements) 
     """What the requirements do not let the text be: magics, and anything that has no single spelling."""
     if not requirements.magics:
         for step in runbook.steps:
-            if step.kind == "code" and _is_live(step.cell.source):
+            if step.uses_magics:
                 yield Why(
                     code="policy.magics",
                     message=f"the step {step.name!r} runs magics or shell lines, which the policy refuses in "
                     f"{request.environment}",
-                    line=step.cell.line,
+                    line=step.cell.magics[0],
                     hint="write it in Python, with sh(…) of runbook.kit",
                 )
     if not requirements.asks:
@@ -71,14 +70,3 @@ def of_the_text(request: Request, runbook: Runbook, requirements: Requirements) 
     for note in runbook.notes:
         message = f"{note.message} (not in normal form)"
         yield Why(code=note.code, message=message, line=note.line, hint="run `runbook fmt`")
-
-
-def _is_live(source: str) -> bool:
-    """Whether a code cell holds magics. The reader accepts as code what is Python, or Python but for them."""
-    if not any(mark in source for mark in "%!?"):
-        return False
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError):
-        return True
-    return False

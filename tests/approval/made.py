@@ -88,14 +88,14 @@ def trust(**changes: bytes) -> Trust:
     return assemble(trust_files(**changes), described="dir:/etc/runbook", pinned=True)
 
 
-def unsigned(text: str = TEXT, **changes: object) -> Entry:
+def unsigned(source: str = TEXT, **changes: object) -> Entry:
     entry = Entry(
         role="approver",
         principal=BOB,
         environments=("prod", "staging"),
         allows="unattended",
         parameters=None,
-        text=text_digest(without_entries(text)),
+        text=text_digest(without_entries(source)),
         issued=NOW - timedelta(days=1),
         expires=NOW + timedelta(days=30),
         signature="",
@@ -104,7 +104,7 @@ def unsigned(text: str = TEXT, **changes: object) -> Entry:
 
 
 def signed(
-    text: str = TEXT,
+    source: str = TEXT,
     *,
     key: EdKey | None = None,
     workspace: str = WORKSPACE,
@@ -112,7 +112,7 @@ def signed(
     **changes: object,
 ) -> Entry:
     """An entry with a good signature over its own statement, by its principal's key unless said otherwise."""
-    entry = unsigned(text, **changes)
+    entry = unsigned(source, **changes)
     statement = statement_bytes(statement_of(entry, workspace=workspace, path=path))
     made = (key or KEYS[entry.principal]).sign(statement)
     return msgspec.structs.replace(entry, signature=made)

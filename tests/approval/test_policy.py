@@ -196,7 +196,7 @@ def test_no_pattern_takes_long(pattern: list[str], depth: int) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "line"),
     [
-        (POLICY.replace("approvals = 1", "aprovals = 1"), "unknown key 'aprovals' in rules", 14),
+        (POLICY.replace("approvals = 1", "aprovals = 1"), "unknown key 'aprovals' in rules[1]", 14),
         (POLICY.replace("version = 1", "version = 2"), "Invalid enum value 2", 1),
         (POLICY.replace("version = 1\n", ""), "missing required field `version`", None),
         (POLICY.replace("approvals = 1", 'approvals = "1"'), "Expected `int`, got `str`", 14),
@@ -240,7 +240,7 @@ def test_a_mistake_refuses_with_file_and_line(text: str, words: str, line: int |
 )
 def test_a_pattern_that_is_no_plain_path_is_refused(pattern: str) -> None:
     with pytest.raises(TrustError, match="is not names, \\* and \\*\\* between single slashes"):
-        policy(rule(paths=[pattern], environments=["prod"])))
+        policy(rule(paths=[pattern], environments=["prod"]))
 
 
 @pytest.mark.parametrize("pattern", ["a?b", "[ab]", "{a,b}", "!x", "a\\b"])
