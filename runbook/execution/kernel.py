@@ -213,6 +213,8 @@ class KernelClient:
         await asyncio.wait({running}, timeout=grace)
         if not running.done():
             self.process.kill_tree(since=request.since)
+            await asyncio.wait({running}, timeout=0.5)
+        if not running.done():
             self.process.interrupt(since=request.since)
             await asyncio.wait({running}, timeout=min(1.0, grace))
         if not running.done():
@@ -235,12 +237,11 @@ class KernelClient:
             self.process.interrupt(since=self._request.since)
 
     def kill_step(self) -> None:
-        """Kill every process started since the running step began, in whatever session, and interrupt the
-        kernel, which stays if it can. Nothing happens when no step runs."""
+        """Interrupt the kernel, which stays if it can, and kill every process started since the running step
+        began, in whatever session. Nothing happens when no step runs."""
         if self._request is not None:
-            self._request.interrupted = True
+            self.interrupt()  # first: or the step fails on the death of its child, and is interrupted then
             self.process.kill_tree(since=self._request.since)
-            self.process.interrupt(since=self._request.since)
 
     def outcome(self, message: str) -> Reply | None:
         """How the request with this id ended (one of `steps`), from the kernel's own reply in the spool."""

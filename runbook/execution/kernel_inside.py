@@ -59,6 +59,7 @@ class Inside:
         self.log = log
         self.pid = os.getpid()
         self.streams: list[Any] = []
+        self.throttle = Throttle(self)
 
     @property
     def is_fork(self) -> bool:
@@ -103,6 +104,7 @@ def _configuration(folder: str) -> Any:
     config.InteractiveShellApp.extensions = []
     config.InteractiveShellApp.reraise_ipython_extension_failures = True
     config.InteractiveShell.automagic = False
+    config.Kernel._execute_sleep = 0.0  # a wait for readers, who wait for `idle` here
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
     return config
@@ -150,6 +152,7 @@ class Output(OutStream):  # type: ignore[misc] # ipykernel has no types here
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ahead = 0
         self._draining = False
+        self._flushing = False
         super().__init__(*args, **kwargs)
         _inside.streams.append(self)
 
@@ -166,11 +169,21 @@ class Output(OutStream):  # type: ignore[misc] # ipykernel has no types here
         self._ahead += len(string)
         if self._ahead >= _LARGEST_TEXT and not _inside.is_fork and not self._is_service_thread():
             self.flush()
-            _wait_for_the_supervisor()
+            _inside.throttle.wait()
+
+    def flush(self) -> None:
+        """As ipykernel's, but nothing to publish costs no round trip to the publishing thread. The order of
+        the two questions matters: a buffer is taken away only after `_flushing` was set."""
+        if self._buffers or self._flushing or _inside.is_fork:
+            super().flush()
 
     def _flush(self) -> None:
-        self._ahead = 0
-        super()._flush()
+        self._flushing = True
+        try:
+            self._ahead = 0
+            super()._flush()
+        finally:
+            self._flushing = False
 
     def _is_service_thread(self) -> bool:
         """Threads of the kernel itself: if one of them waited, nothing would be published or answered."""
@@ -209,20 +222,36 @@ class Output(OutStream):  # type: ignore[misc] # ipykernel has no types here
             time.sleep(0.001)
 
 
-def _wait_for_the_supervisor() -> None:
-    """Hold a printing thread while the spool is too far ahead of what the supervisor has released.
+class Throttle:
+    """Holds a printing thread while the spool is too far ahead of what the supervisor has released (5).
 
-    Ends as soon as there is room, no supervisor, or no progress: output is bounded, a step never hangs.
+    Ends as soon as there is room, no supervisor, or no progress; a supervisor that stopped releasing is
+    waited for once, not at every line.
     """
-    limit = _inside.settings["backlog_bytes"]
-    if not limit or _inside.writer.backlog() <= limit:
-        return
-    best, since = _inside.writer.backlog(), time.monotonic()
-    while best > limit and time.monotonic() - since < _STALLED_SECONDS and _inside.watch.is_held():
-        time.sleep(0.02)
-        now = _inside.writer.backlog()
-        if now < best:
-            best, since = now, time.monotonic()
+
+    def __init__(self, inside: Inside) -> None:
+        self._writer = inside.writer
+        self._watch = inside.watch
+        self._limit = inside.settings["backlog_bytes"]
+        self._stalled_at: int | None = None
+
+    def wait(self) -> None:
+        best = self._writer.backlog()
+        if not self._limit or best <= self._limit:
+            self._stalled_at = None
+            return
+        if self._stalled_at is not None and best >= self._stalled_at:
+            return
+        since = time.monotonic()
+        while best > self._limit:
+            if time.monotonic() - since >= _STALLED_SECONDS or not self._watch.is_held():
+                self._stalled_at = best
+                return
+            time.sleep(0.02)
+            now = self._writer.backlog()
+            if now < best:
+                best, since = now, time.monotonic()
+        self._stalled_at = None
 
 
 def _exit_code(reply: Any) -> int:
