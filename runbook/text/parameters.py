@@ -24,7 +24,6 @@ INJECTED = "injected-parameters"
 MAX_HELP = 200
 
 _HINTS = {
-    "parameters.cell": "keep one code step tagged parameters; take the tag off the others",
     "parameters.derived": "write a literal, and compute from it in a later step: given values are set behind "
     "this step, so a derived one would keep its old value",
     "parameters.default": "make default and annotation agree, or declare it as Text if any text may be given",
@@ -39,32 +38,26 @@ _HINTS = {
 def declared(cells: Sequence[Cell]) -> tuple[tuple[Parameter, ...], tuple[Reason, ...]]:
     """The parameters that `cells` declare, in their order, and every reason against a declaration.
 
-    Never raises. A cell that does not parse declares nothing (the reader says `cell.syntax` itself). Only two
-    declaring steps refuse: which of them a given value overrides can't be seen from the text. The other
-    reasons keep a text from being approved; in `scratch` it runs, and what can't be given says so.
+    Never raises. A cell that does not parse declares nothing, and of two declaring cells the second (the
+    reader refuses such texts as `cell.syntax` and `step.tags`). The reasons here keep a text from being
+    approved; in `scratch` it runs, and what can't be given says so.
     """
     reasons = [
         _reason("parameters.injected", cell.line, "a step that an earlier run injected")
         for cell in cells
         if _tagged(cell, INJECTED)
     ]
-    marked = [cell for cell in cells if _tagged(cell, TAG)]
-    for cell in marked:
-        if cell is not marked[0] or cell.kind != "code":
-            what = (
-                "a second step is tagged parameters" if cell.kind == "code" else "prose is tagged parameters"
-            )
-            reasons.append(_reason("parameters.cell", cell.line, what))
-    if not marked or marked[0].kind != "code":
+    declaration = next((cell for cell in cells if _tagged(cell, TAG) and cell.kind == "code"), None)
+    if declaration is None:
         return (), ordered(reasons)
     names: dict[str, str] = {}
-    for cell in cells[: cells.index(marked[0])]:
+    for cell in cells[: cells.index(declaration)]:
         if cell.kind == "code" and "import" in cell.source:
             tree = tree_of(cell.source)
             for node in tree.body if tree else ():
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     names.update(_imported(node))
-    scanner = _Scanner(marked[0], names)
+    scanner = _Scanner(declaration, names)
     scanner.scan()
     return tuple(scanner.found.values()), ordered(reasons + scanner.reasons)
 

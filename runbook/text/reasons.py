@@ -84,7 +84,6 @@ CODES: dict[str, Code] = {
     "step.checks": Code(_R, "a `checks` that names no step it could check"),
     "step.tag-spelling": Code(_N, "a tag that is not lower-case, or stands twice"),
     # Parameters
-    "parameters.cell": Code(_R, "a second step tagged parameters, or prose with that tag"),
     "parameters.default": Code(_N, "a default that does not fit its own declaration"),
     "parameters.derived": Code(
         _N, "a default that the text computes: it keeps its old value when others change"

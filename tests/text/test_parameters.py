@@ -4,6 +4,7 @@ import json
 import warnings
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from runbook.errors import ParameterError
 from runbook.text.literals import evaluate, literal
 from runbook.text.parameters import declared
+from runbook.text.reader import read
 from runbook.text.reasons import CODES, Degree, Reason
-from runbook.text.runbook import Cell, Parameter
+from runbook.text.runbook import Parameter
 from runbook.text.sources import from_arguments
 from runbook.text.types import Type, spell
 from runbook.text.values import Given, resolve
@@ -230,21 +232,11 @@ def test_a_hard_coded_secret_is_not_a_default() -> None:
 def test_only_one_code_step_declares() -> None:
     first = code_cell("a = 1", tags=("parameters",), line=1)
     second = code_cell("b = 1", tags=("parameters",), line=9)
-    parameters, (reason,) = declared([first, second])
-    assert [each.name for each in parameters] == ["a"]
-    assert (reason.code, reason.degree, reason.line) == ("parameters.cell", Degree.REFUSED, 9)
-    assert reason.message == "a second step is tagged parameters"
-    prose = Cell(
-        kind="markdown",
-        title="",
-        options=(("tags", ("parameters",)),),
-        source="# a = 1",
-        line=3,
-        source_line=4,
-        end_line=4,
-    )
-    assert declared([prose])[0] == ()
-    assert [each.code for each in declared([prose])[1]] == ["parameters.cell"]
+    assert [each.name for each in declared([first, second])[0]] == ["a"]
+    prose = msgspec.structs.replace(first, kind="markdown")
+    assert declared([prose]) == ((), ())
+    text = b"# %% tags=[\"parameters\"]\na = 1\n\n# %% tags=[\"parameters\"]\nb = 1\n"
+    assert [each.code for each in read(text).refusals] == ["step.tags"]
 
 
 def test_an_injected_step_keeps_a_text_from_being_normal() -> None:
