@@ -25,6 +25,7 @@ EDGES = {
     "evidence": {
         "blobs",
         "derive",
+        "exporter",
         "folder",
         "journal",
         "planned_text",

@@ -18,6 +18,14 @@ def monotonic_ns() -> int:
     return time.monotonic_ns()
 
 
+def since_boot_seconds() -> float:
+    """Seconds since this machine started, its sleep included: the scale on which Linux stamps the start of a
+    process. Elsewhere, where processes are stamped with wall time, that."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time()
+
+
 def sleep(seconds: float) -> None:
     """Wait. For loops that have a limit of their own."""
     time.sleep(seconds)

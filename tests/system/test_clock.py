@@ -1,8 +1,10 @@
 """The clock: stamps are UTC and aware wherever the machine stands, durations only grow."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,19 @@ def test_the_monotonic_clock_never_goes_back() -> None:
     readings = [clock.monotonic_ns() for _ in range(1000)]
 
     assert readings == sorted(readings)
+
+
+def test_a_process_that_starts_now_starts_on_the_scale_of_the_boot_clock() -> None:
+    """Field 22 of /proc/PID/stat (proc(5)) counts ticks from the boot."""
+    before = clock.since_boot_seconds()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        path = Path(f"/proc/{child.pid}/stat")
+        if not path.exists():
+            pytest.skip("no /proc on this system: processes are stamped with wall time")
+        started = int(path.read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        child.communicate()
+
+    assert before - 0.05 <= started <= clock.since_boot_seconds() + 0.05
 
 
 def test_sleep_waits_at_least_as_long_as_said() -> None:
