@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from runbook.approval.counting import can_approve
+from runbook.approval.policy import spoken
 from runbook.approval.signers import Signer
 from runbook.approval.statement import NAMESPACE
 from runbook.approval.trusted import Trust
@@ -51,7 +52,7 @@ def grant(
     most = longest_life(trust, environments)
     if life is not None and (life <= timedelta(0) or (most is not None and life > most)):
         raise InputError(
-            f"an approval for {', '.join(environments)} may live {most} at most, not {life}"
+            f"an approval for {', '.join(environments)} may live {spoken(most)} at most, not {spoken(life)}"
             if most is not None
             else "an approval must live for some time",
             hint="say a shorter --expires",

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from runbook.approval import sshsig
-from runbook.approval.policy import Requirements
+from runbook.approval.policy import Requirements, spoken
 from runbook.approval.signers import Signer
 from runbook.approval.statement import NAMESPACE, Statement, approval_id, statement_bytes, statement_of
 from runbook.approval.trusted import Trust
@@ -145,8 +145,7 @@ def _of_the_entry(entry: Entry, asked: Asked) -> Iterator[tuple[str, str]]:
     if most is not None and entry.expires - entry.issued > most:
         yield (
             "approval.life",
-            f"lives longer than the {most.total_seconds() / 86400:g} days that the policy grants in "
-            f"{asked.environment}",
+            f"lives longer than the {spoken(most)} that the policy grants in {asked.environment}",
         )
 
 

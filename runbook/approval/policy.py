@@ -160,6 +160,12 @@ def applicable(policy: Policy, path: str, environment: str) -> Requirements | No
     )
 
 
+def spoken(life: timedelta) -> str:
+    """A length of time for messages: `90 days`, `4 hours`."""
+    hours = life / timedelta(hours=1)
+    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+
+
 def matches(pattern: str, path: str) -> bool:
     """Whether a rule's pattern names this path.
 

@@ -138,7 +138,7 @@ def sign(
         raise SignerError(
             f"{evidence.fingerprint} signed, not the chosen key {expected}",
             subject=key.shown,
-            hint="the private file and the .pub beside it do not belong together",
+            hint="what is called ssh-keygen or answers as the agent here did not do as it was told",
         )
     return text
 
@@ -158,6 +158,12 @@ def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError 
             "others can read this private key, so it is not used",
             subject=key.shown,
             hint=f"chmod 600 {key.shown}",
+        )
+    if "doesn't match private" in words:
+        return InputError(
+            "the private file and the .pub beside it do not belong together",
+            subject=key.shown,
+            hint=f"ssh-keygen -y -f {str(key.path).removesuffix('.pub')} prints the right one",
         )
     if "passphrase" in words:
         if terminal:
