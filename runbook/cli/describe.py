@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runbook.cli import show
+from runbook.errors import RefusedError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.summary import Summary, summary
@@ -220,6 +221,17 @@ def plain_result(result: Result, shown: str) -> dict[str, object]:
         "execution": shown,
         "outcome": result.outcome,
         "steps": [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in result.steps],
+    }
+
+
+def plain_refusal(error: RefusedError) -> dict[str, object]:
+    """`run --json` of what may not run: the same shape, with nothing in it but why."""
+    return {
+        "schema": 1,
+        "execution": None,
+        "outcome": "refused",
+        "steps": [],
+        "error": show.plain_error(error),
     }
 
 

@@ -7,7 +7,7 @@ import typer
 
 from runbook.cli import show
 from runbook.cli.around import has_terminal, surroundings, workspace
-from runbook.errors import UsageError
+from runbook.errors import RefusedError, UsageError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -122,30 +122,39 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a runbook: step by step with you, or --unattended. Leaves a record under executions/."""
-    from runbook.cli import running
+    from runbook.cli import describe, running
     from runbook.verbs import names
     from runbook.verbs import run as verb
 
     around = surroundings()
     here = workspace(around)
     planned = names.execution_named(here, name, cwd=around.cwd)
-    values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
-    if planned is not None:
-        if p or params or env or unattended or dry_run or only or from_ or to or tags or reason:
-            raise UsageError(
-                "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
-            )
-        execution, record = planned.path, running.planned_record(planned)
-    else:
-        if not unattended and not has_terminal():
+    if planned is not None and (
+        p or params or env or unattended or dry_run or only or from_ or to or tags or reason
+    ):
+        raise UsageError(
+            "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
+        )
+    try:
+        if planned is not None:
+            execution, record = planned.path, running.planned_record(planned)
+        else:
+            if not unattended and not has_terminal():
+                raise _nobody()
+            values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
+            terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
+            made, execution = _planned(here, name, values, terms, around)
+            record = made.record
+        if record.kind != "unattended" and not has_terminal():
             raise _nobody()
-        terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
-        made, execution = _planned(here, name, values, terms, around)
-        record = made.record
-    if record.kind != "unattended" and not has_terminal():
-        raise _nobody()
-    result = running.go(here, execution, record, json=json, around=around)
-    raise typer.Exit(OUTCOME_CODES[result.outcome])
+        outcome = running.go(here, execution, record, json=json, around=around).outcome
+    except RefusedError as error:
+        if not json:
+            raise
+        show.error(error, json=False)
+        show.json(describe.plain_refusal(error))
+        outcome = "refused"
+    raise typer.Exit(OUTCOME_CODES[outcome])
 
 
 def _nobody() -> UsageError:

@@ -51,38 +51,46 @@ def width() -> int:
 def error(problem: RunbookError, *, json: bool) -> None:
     """Say what is wrong, where, and what to do next; with `json` also as one object on standard output."""
     if json:
-        globals()["json"](
-            {
-                "schema": 1,
-                "error": {
-                    "code": problem.code,
-                    "message": problem.message,
-                    "subject": problem.subject,
-                    "line": problem.line,
-                    "hint": problem.hint,
-                },
-            }
-        )
+        globals()["json"]({"schema": 1, "error": plain_error(problem)})
     if isinstance(problem, ParameterError):
         place = f"{problem.subject}: " if problem.subject else ""
         warn(f"error: {place}{_many(len(problem.problems), 'problem')} with the values")
         _points(problem.problems)
+    elif isinstance(problem, NotPermitted):
+        _verdict(problem)
+        return
     else:
         warn(f"error: {problem}")
-    if isinstance(problem, TextRefused):
+    if isinstance(problem, TextRefused) and len(problem.reasons) > 1:
         _points(_reason(reason) for reason in problem.reasons)
-    if isinstance(problem, NotPermitted):
-        _points(_reason(reason) for reason in getattr(problem.verdict, "reasons", ()))
     if problem.hint:
         warn(f"  next: {problem.hint}")
+
+
+def plain_error(problem: RunbookError) -> dict[str, object]:
+    """An error as JSON has it."""
+    fields = ("code", "message", "subject", "line", "hint")
+    return {field: getattr(problem, field) for field in fields}
+
+
+def _verdict(problem: NotPermitted) -> None:
+    """Why the policy says no: every reason, every approval that does not count, and what to do."""
+    from runbook.approval.verdict import Verdict  # here, so that light verbs stay light
+
+    verdict = problem.verdict
+    assert isinstance(verdict, Verdict)
+    kind = "unattended" if verdict.unattended else "interactive"
+    warn(f"error: {verdict.path}: refused in {verdict.environment}, {kind}")
+    _points(_reason(reason) for reason in verdict.reasons)
+    _points(f"{each.principal} does not count: {each.code}: {each.message}" for each in verdict.not_counted)
+    for hint in dict.fromkeys(reason.hint for reason in verdict.reasons if reason.hint):
+        warn(f"  next: {hint}")
 
 
 def _reason(reason: object) -> str:
     line = getattr(reason, "line", None)
     place = f"line {line}: " if line is not None else ""
-    hint = getattr(reason, "hint", "")
-    tail = f" ({hint})" if hint else ""
-    return f"{getattr(reason, 'code', '')}: {place}{getattr(reason, 'message', reason)}{tail}"
+    return f"{getattr(reason, 'code', '')}: {place}{getattr(reason, 'message', reason)}"
 
 
 def _points(lines: Iterable[str]) -> None:

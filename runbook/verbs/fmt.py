@@ -1,0 +1,47 @@
+"""`fmt`: the normal form, written where it is not there yet. A text it can't mend is reported, not touched."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from runbook.errors import RunbookError
+from runbook.system import files
+from runbook.text.lines import LIMIT_BYTES
+from runbook.text.normal import normalised
+from runbook.verbs import names
+from runbook.workspace import Surroundings, Workspace
+
+
+class Formatted(msgspec.Struct, frozen=True, kw_only=True):
+    """One runbook. `error`: why it was left alone."""
+
+    path: str
+    changed: bool
+    error: str | None = None
+
+
+def fmt(
+    workspace: Workspace, wanted: Sequence[str], *, write: bool, around: Surroundings
+) -> tuple[Formatted, ...]:
+    """Format these runbooks (none named: all). One that can't be mended does not stop the rest."""
+    paths = [names.find_runbook(workspace, name, cwd=around.cwd) for name in wanted]
+    return tuple(_one(workspace, path, write=write) for path in paths or names.runbooks(workspace))
+
+
+def _one(workspace: Workspace, path: str, *, write: bool) -> Formatted:
+    try:
+        before = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES)
+        text = normalised(before)
+    except RunbookError as error:
+        return Formatted(path=path, changed=False, error=f"{error.message}; {error.hint or 'left as it is'}")
+    # A Windows checkout has CRLF line ends and is the same text: they are kept.
+    after = (text.replace("\n", "\r\n") if _is_crlf(before) else text).encode("utf-8")
+    if after == before:
+        return Formatted(path=path, changed=False)
+    if write:
+        files.replace(workspace.root / path, after)
+    return Formatted(path=path, changed=True)
+
+
+def _is_crlf(data: bytes) -> bool:
+    return b"\r\n" in data and data.count(b"\n") == data.count(b"\r\n")
