@@ -5,8 +5,8 @@ Everything that goes in is put behind its length, so that no two different runbo
 
 from collections.abc import Iterable, Sequence
 
-from runbook.canonical import canonical_json, digest, framed
-from runbook.text.runbook import Cell, Header, Parameter
+from runbook.canonical import digest, framed
+from runbook.text.runbook import Cell, Header, Option, Parameter
 
 _STEPS_TAG = b"runbook steps v1"
 
@@ -22,24 +22,34 @@ def steps_digest(header: Header, cells: Sequence[Cell], parameters: Iterable[Par
 
     Titles, blank lines between cells and the rest of the header are not in it: they change no step.
     """
-    includes: list[bytes] = []
-    if header.includes is not None:
-        includes = [(header.includes.digest or "").encode("utf-8"), *map(str.encode, header.includes.paths)]
-    declarations = [
-        [p.name, p.type_text, p.default_source, p.secret, p.derived] for p in parameters
-    ]  # the help is prose: it is in the cell's source anyway
-    parts = [
-        _STEPS_TAG,
-        header.kernel.encode("utf-8"),
-        header.language.encode("utf-8"),
-        canonical_json([list(header.env), header.agent]),
-        framed(_cell(cell) for cell in cells),
-        framed(includes),
-        canonical_json(declarations),
-    ]
+    includes = () if header.includes is None else (header.includes.digest or "", *header.includes.paths)
+    parts = [_STEPS_TAG, *map(str.encode, (header.kernel, header.language, str(header.agent)))]
+    parts += _list(header.env)
+    parts += _list(includes)
+    parts.append(b"%d" % len(cells))
+    for cell in cells:
+        parts.append(cell.kind.encode())
+        parts.append(b"%d" % len(cell.options))
+        for key, value in sorted(cell.options):
+            parts += [key.encode(), *_option(value)]
+        parts.append(cell.source.encode())
+    for declared in parameters:
+        # The help is prose, and stands in the cell's source anyway.
+        words = (declared.name, declared.type_text, str(declared.secret), str(declared.derived))
+        default = () if declared.default_source is None else (declared.default_source,)
+        parts += [*_list(words), *_list(default)]
     return digest(framed(parts))
 
 
-def _cell(cell: Cell) -> bytes:
-    options = canonical_json([[key, value] for key, value in sorted(cell.options)])
-    return framed([cell.kind.encode("ascii"), options, cell.source.encode("utf-8")])
+def _list(words: Sequence[str]) -> list[bytes]:
+    """Texts behind their number, so that the list's end is told too."""
+    return [b"%d" % len(words), *map(str.encode, words)]
+
+
+def _option(value: Option) -> list[bytes]:
+    """Kind of value, then the value: a number and a text that spells it are not the same option."""
+    if isinstance(value, str):
+        return [b"text", value.encode()]
+    if isinstance(value, int):
+        return [b"number", b"%d" % value]
+    return [b"list", *_list(value)]

@@ -6,11 +6,11 @@ section that jupytext would not recognise, or recognise elsewhere.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runbook.text.fences import Content
 from runbook.text.reasons import Reason, reason
-from runbook.text.strict_yaml import Node
+from runbook.text.strict_yaml import Node, Value
 
 _JUPYTER = re.compile(r"jupyter\s*:\s*")
 _FORMATS = re.compile(r"[A-Za-z0-9_./-]+(?::[a-z]+)?(?:,[A-Za-z0-9_./-]+(?::[a-z]+)?)*")
@@ -25,6 +25,34 @@ _TEXTS = (
     "root_level_metadata_filter",
     "cell_metadata_filter",
 )
+
+
+def _is_text(value: Value) -> bool:
+    return isinstance(value, str)
+
+
+def _has_texts(*keys: str) -> Callable[[Value], bool]:
+    return lambda value: (
+        isinstance(value, dict) and all(key in value and _is_text(value[key].value) for key in keys)
+    )
+
+
+# The format of notebooks demands these, and jupytext fails on what breaks it.
+_NOTEBOOKS: dict[str, Callable[[Value], bool]] = {
+    "kernelspec": _has_texts("name", "display_name"),
+    "language_info": lambda value: (
+        _has_texts("name")(value)
+        and isinstance(value, dict)
+        and all(
+            key not in value or _is_text(value[key].value)
+            for key in ("file_extension", "mimetype", "pygments_lexer")
+        )
+        and ("codemirror_mode" not in value or isinstance(value["codemirror_mode"].value, str | dict))
+    ),
+    "title": _is_text,
+    "authors": lambda value: isinstance(value, tuple),
+    "orig_nbformat": lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+}
 
 
 def normal_section(formats: str | None = None) -> tuple[str, ...]:
@@ -122,6 +150,9 @@ def _values(section: Node, line: int, reasons: list[Reason]) -> dict[str, object
     for key in _TEXTS:
         if key in jupytext and not isinstance(jupytext[key].value, str):
             refuse(f"`{key}` is not a text: jupytext can't read it", "delete it")
+    for key, fits in _NOTEBOOKS.items():
+        if key in top and not fits(top[key].value):
+            refuse(f"no notebook may hold this value of `{key}`", "delete it, or run `runbook fmt`")
     found: dict[str, object] = {}
     if "name" in kernel and isinstance(kernel["name"].value, str):
         found["kernel"] = kernel["name"].value

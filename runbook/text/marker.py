@@ -25,6 +25,7 @@ _STARTS_ELSEWHERE = re.compile(r"[ \t]*#[ \t]*(?:<codecell>|In\[[0-9 ]*\]:?)[ \t
 _MAX_LINE = 2000
 
 _KEY = re.compile(r"[a-zA-Z0-9_.@/-]+")
+_WORD = re.compile(r"[a-zA-Z_.]+[a-zA-Z0-9_.]*")
 _KINDS: tuple[tuple[str, Kind], ...] = (("[markdown]", "markdown"), ("[raw]", "raw"), ("[md]", "markdown"))
 _TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]*")
 
@@ -39,7 +40,19 @@ _REFUSED_TAGS = {
     "skip-execution": "notebook clients skip such a cell silently",
     "raises-exception": "notebook clients go on when such a cell fails",
 }
-_JSON = json.JSONDecoder()
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -68,7 +81,7 @@ def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
         return _BARE, ()
     if line == "# %% [markdown]":
         return _PROSE, ()
-    reading = _Reading(number)
+    reading = _Reading(number, plain=line.isascii() and "\\" not in line)
     rest = line[line.index("%%") + 2 :].strip(" \t")
     if len(line) > _MAX_LINE:
         reading.add("cell.option", "the marker is too long to be read", "shorten it")
@@ -79,7 +92,7 @@ def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
         title = title.lstrip("%").strip()
     checked = reading.checked(options)
     normal = ["# %%", *([title] if title else []), *([] if kind == "code" else [f"[{kind}]"])]
-    normal += [f"{key}={json.dumps(value)}" for key, value in options]
+    normal += [f"{key}={_spelled(value)}" for key, value in options]
     if " ".join(normal) != line.rstrip(" \t") and not reading.refused:
         found = "the marker is not in its one spelling"
         reading.add("cell.spelling", found, f"write {' '.join(normal)!a}, or run `runbook fmt`")
@@ -91,8 +104,9 @@ _PROSE = Marker("markdown", "", ())
 
 
 class _Reading:
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, plain: bool) -> None:
         self.number = number
+        self.plain = plain  # no escapes, no characters but ASCII: nothing can be hidden in a value
         self.reasons: list[Reason] = []
         self.refused = False
 
@@ -135,16 +149,14 @@ class _Reading:
 
     def _json(self, text: str) -> list[tuple[str, object]]:
         try:
-            pairs = json.loads(text, object_pairs_hook=list)
+            value, end = _JSON.raw_decode(text)
         except (ValueError, RecursionError):
-            pairs = None
-        if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+            value, end = None, 0
+        if not isinstance(value, dict) or text[end:].strip(" \t"):
             found = "the title contains `{`: jupytext takes what follows for options"
             self.add("cell.title", found, "leave the brace out")
             return []
-        if not pairs:
-            self.add("cell.spelling", "empty braces", "delete them")
-        return [(key, _plain(value)) for key, value in pairs]
+        return list(value.items())
 
     def kind(self, title: str) -> tuple[Kind, str]:
         """The kind that stands in the title, and the title without it."""
@@ -173,13 +185,15 @@ class _Reading:
                 self.add("cell.option", f"the option `{key}` stands twice", "leave one")
             elif key in _REFUSED:
                 self.add("cell.option", f"the option `{key}` is refused: {_REFUSED[key]}", "delete it")
-            elif key not in OPTIONS:
+            elif key in _NOTEBOOKS and not _NOTEBOOKS[key](value):
+                self.add("cell.option", f"no notebook may hold this value of `{key}`", "delete it")
+            elif key not in _FITS:
+                found.append((key, json.dumps(value)))
                 self.add(
                     "cell.other-option",
                     f"the option `{key}` means nothing here",
                     f"delete it; known are {', '.join(OPTIONS)}",
                 )
-                found.append((key, json.dumps(value)))
             elif not _FITS[key](value):
                 wanted = _WANTED.get(key, "a text in ASCII")
                 self.add("cell.option", f"`{key}` is not {wanted}", f"make `{key}` {wanted}")
@@ -188,7 +202,8 @@ class _Reading:
                 found.append((key, tuple(value)))
             elif isinstance(value, str | int):
                 found.append((key, value))
-            self._characters(key, value)
+            if not self.plain:
+                self._characters(key, value)
         return tuple(found)
 
     def _tags(self, tags: list[str]) -> None:
@@ -196,19 +211,30 @@ class _Reading:
             why = _REFUSED_TAGS.get(tag)
             if tag.startswith("active-"):
                 why = _REFUSED["active"]
+            if "," in tag:
+                why = "no notebook may hold a tag with a comma"
             if why:
                 self.add("cell.option", f"the tag {tag!a} is refused: {why}", "delete it")
             elif not _TAG.fullmatch(tag):
                 found = f"the tag {tag!a} is not in lower-case letters, digits and - _ . : /"
                 self.add("step.tag-spelling", found, "rename it")
         if len(set(tags)) != len(tags):
-            self.add("step.tag-spelling", "a tag stands twice", "leave one")
+            self.add("cell.option", "a tag stands twice, which no notebook may hold", "leave one")
 
     def _characters(self, key: str, value: object) -> None:
         bad = refused_in(json.dumps(value, ensure_ascii=False))
         if bad:
             found = f"the value of `{key}` holds {named(min(bad))}, written as an escape"
             self.add("cell.option", found, "delete it")
+
+
+def _spelled(value: object) -> str:
+    """A value as jupytext writes it: JSON in ASCII."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and not {'"', "\\"} & set(value):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(_spelled, value))}]"
+    return json.dumps(value)
 
 
 def _is_text(value: object) -> bool:
@@ -223,6 +249,14 @@ def _is_tags(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_true_or_false(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_mapping_of(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, dict) and all(type(inner) is kind for inner in value.values())
+
+
 _FITS: dict[str, Callable[[object], bool]] = dict.fromkeys(OPTIONS, _is_text)
 _FITS |= {"timeout": _is_number, "retries": _is_number, "tags": _is_tags}
 _WANTED = {
@@ -230,6 +264,14 @@ _WANTED = {
     "retries": "a whole number",
     "tags": "a list of texts in ASCII",
 }
+_NOTEBOOKS: dict[str, Callable[[object], bool]] = {
+    "collapsed": _is_true_or_false,
+    "scrolled": lambda value: isinstance(value, bool) or value == "auto",
+    "jupyter": _is_mapping_of(bool),
+    "execution": _is_mapping_of(str),
+    "format": lambda value: isinstance(value, str),
+}
+"""Options that mean nothing here, and of which the format of notebooks allows but one kind of value."""
 
 
 def _from_the_left(text: str) -> list[tuple[str, object]] | None:
@@ -254,20 +296,23 @@ def _from_the_left(text: str) -> list[tuple[str, object]] | None:
 
 def _from_the_right(text: str) -> list[tuple[str, object]] | None:
     """The options as jupytext finds them: at the last `=` behind which a JSON value or Python literal stands,
-    then again in what is before it. None where it finds a word without a value, or nothing."""
+    then again in what is before it. None where it finds a word without a value, a value that no notebook can
+    hold, or nothing."""
     found: list[tuple[str, object]] = []
     text = text.strip()
     while text:
+        if _WORD.fullmatch(text[text.rfind(" ") + 1 :]):
+            return None
         equals = text.rfind("=")
         while equals >= 0:
             before = text[:equals].rstrip(" ")
             space = before.rfind(" ")
             key = before[space + 1 :]
-            value = _literal(text[equals + 1 :]) if _KEY.fullmatch(key) else _NONE
+            value = _literal(text[equals + 1 :].strip()) if _KEY.fullmatch(key) else _NONE
             if value is not _NONE:
                 break
             equals = text.rfind("=", None, equals)
-        if equals < 0:
+        if equals < 0 or not _is_json(value):
             return None
         found.insert(0, (key, value))
         text = text[:space].strip() if space > 0 else ""
@@ -278,21 +323,19 @@ _NONE = object()
 
 
 def _literal(text: str) -> object:
-    text = text.strip()
     try:
-        return _plain(json.loads(text, object_pairs_hook=list))
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         pass
     try:
-        return _plain(ast.literal_eval(text))
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return _NONE
 
 
-def _plain(value: object) -> object:
-    """A value that JSON can write; what it can't (bytes, sets) becomes its Python spelling."""
+def _is_json(value: object) -> bool:
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return repr(value)
-    return value
+        return False
+    return True

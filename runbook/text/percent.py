@@ -10,6 +10,7 @@ jupytext could take for a marker either is one for us too, or the text is refuse
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from runbook.text.marker import Kind, Marker, is_marker, is_marker_elsewhere, read_marker
 from runbook.text.quoting import Quoting
@@ -42,7 +43,7 @@ def read_cells(lines: Sequence[str], start: int) -> tuple[tuple[Cell, ...], list
     first = begins[0] if begins else len(lines)
     if first > start:
         cells.append(_unmarked(lines, start, first, reasons))
-    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+    for begin, end in pairwise([*begins, len(lines)]):
         cells.append(_cell(lines, begin, end, reasons))
     return tuple(cells), reasons
 
