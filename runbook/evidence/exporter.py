@@ -1,4 +1,4 @@
-"""Audits through nbconvert: `jupyter nbconvert --to runbook-audit record.ipynb`. Nobody else imports nbconvert.
+"""Audits through nbconvert: `jupyter nbconvert --to runbook-audit record.ipynb`. Met here and nowhere else.
 
 A record is derived; the evidence is the folder it lies in. So the exporters take from the notebook only where
 it lies, and render from the journal beside it: a record that was edited, or that lies alone, can't be made to
