@@ -39,6 +39,8 @@ class Chronicle:
         self._unreleased_bytes = 0
         self._foreign: set[str] = set()
         self.progress = progress
+        self.foreign = 0
+        """How many times somebody else's code was seen."""
         self.broken: asyncio.Future[RunbookError] = asyncio.get_running_loop().create_future()
         self.release: Callable[[int], None] | None = None
         """Told the number of the last kernel message that is in the journal, now and then."""
@@ -50,7 +52,7 @@ class Chronicle:
         try:
             event = self._writer.append(kind, payload, t=clock.now(), m=clock.monotonic_ns())
         except RunbookError as error:
-            self.broken.set_result(error)
+            self._break(error)
             return None
         self.progress.feed(event)
         self._grew(self._writer.length)
@@ -63,19 +65,23 @@ class Chronicle:
         try:
             self._writer.sync()
         except RunbookError as error:
-            self.broken.set_result(error)
+            self._break(error)
 
     def heard(self, message: KernelMessage) -> None:
         """Write down what the kernel published, or count it where the limit is reached."""
         if message.origin == "foreign" and message.runs_code:
             self._tell_foreign(message)
         try:
-            payload = self._payload(message)
-            content = canonical_json(payload["content"])
+            self._keep(message)
+        except RunbookError as error:  # a blob that can't be written
+            self._break(error)
         except (TypeError, ValueError, RecursionError) as error:
             # Whatever a step manages to publish: that it did is told, and the run goes on.
             self.tell("gap", what=f"a {message.type} message: {error}"[:200], count=1, step=message.step)
-            return
+
+    def _keep(self, message: KernelMessage) -> None:
+        payload = self._payload(message)
+        content = canonical_json(payload["content"])
         if self._limit.admit(message.step, message.type, content):
             self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
             self._tell_kit(message)
@@ -122,11 +128,16 @@ class Chronicle:
     def close(self) -> None:
         self._writer.close()
 
+    def _break(self, error: RunbookError) -> None:
+        if not self.broken.done():
+            self.broken.set_result(error)
+
     def _tell_foreign(self, message: KernelMessage) -> None:
         """One event for each request that somebody else made, with its code where the kernel tells it."""
         request = str(message.parent.get("msg_id", ""))
         if message.type == "execute_input" or request not in self._foreign:
             self._foreign.add(request)
+            self.foreign += 1
             code = message.content.get("code")
             self.tell(
                 "foreign",

@@ -86,6 +86,7 @@ class Control:
         self._nudge: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._visited = asyncio.Event()
 
     async def open(self, path: Path) -> None:
         """Listen at `path`; what a dead supervisor left there is taken away. Raises StorageError.
@@ -126,6 +127,11 @@ class Control:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *drains, return_exceptions=True)
+
+    async def somebody(self, *, seconds: float) -> None:
+        """Until a first terminal came, at most so long: who starts a short run wants to see its end."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._visited.wait(), seconds)
 
     @property
     def drivers(self) -> tuple[str, ...]:
@@ -188,6 +194,7 @@ class Control:
             driving.say(Asked(question=None))
             driving.say(Away(code="taken", words=f"{hello.who} has taken over; you watch now"))
         self._visitors.append(visitor)
+        self._visited.set()
         visitor.say(Welcome(execution=self._execution, mode=hello.mode))
         if hello.mode == "command":
             return visitor

@@ -44,6 +44,7 @@ class Supervision:
         self._connecting: asyncio.Task[KernelClient] | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
+        self._foreign = 0  # how much of somebody else's code was seen when the last step ended
         self.failure: RunbookError | None = None
         """What kept the run from going on, when it was something outside."""
 
@@ -165,8 +166,10 @@ class Supervision:
     def _tell_end(self, action: Run, reply: Reply) -> StepState:
         state: StepState = reply.state
         reason = reply.reason
-        if reply.foreign and state == "succeeded":
-            state, reason = "unknown", "foreign: somebody else ran code in the kernel meanwhile"
+        if state == "succeeded" and (reply.foreign or self._chronicle.foreign > self._foreign):
+            # During the step or before it: either way it did not run in the session that was approved.
+            state, reason = "unknown", "foreign: somebody else ran code in the kernel"
+        self._foreign = self._chronicle.foreign
         self._chronicle.settle(action.step)
         if not reply.complete:
             self._chronicle.tell("gap", what="output", count=None, step=action.step)

@@ -43,6 +43,9 @@ from runbook.execution.supervision import Supervision
 from runbook.system import clock, files
 from runbook.workspace import Surroundings, Workspace, load, resolve
 
+VISIT_SECONDS = 2
+"""How long a run that ended at once waits for the terminal that started it."""
+
 
 def main() -> None:
     """The process's whole life. Reads what it was handed from standard input, says one line, and runs."""
@@ -195,10 +198,11 @@ class _Run:
         if process is not None:
             ended = await supervision.run(process)
             failure = supervision.failure
+        await control.somebody(seconds=VISIT_SECONDS)
         concluded = conclude(self._folder, chronicle, ended=ended, failure=failure)
+        self._clear_away()
         told = concluded or failure
         await control.over(sealed=concluded is None, failure=None if told is None else failure_of(told))
-        self._clear_away()
 
     def _launch(self) -> tuple[KernelProcess | None, KernelError | None]:
         """Start the kernel, before anything heavy is imported. A kernel that can't be started is evidence."""
