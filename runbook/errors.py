@@ -22,7 +22,8 @@
     │   ├── ToolMissing          a program that is not installed
     │   ├── StorageError         a disk that is full, read-only or not ours
     │   ├── KernelError          the kernel did not start or does not answer
-    │   └── LockBusy             another process holds it
+    │   ├── LockBusy             another process holds it
+    │   └── ChangedMeanwhile     a file was saved by somebody else while we were about to replace it
     └── DeclinedError            a person said no, or stopped it                   exit 7
 
 Anything else that escapes is a bug (exit 70). Findings and failed steps are results, not errors.
@@ -193,6 +194,10 @@ class KernelError(UnavailableError):
 
 class LockBusy(UnavailableError):
     code = "busy"
+
+
+class ChangedMeanwhile(UnavailableError):
+    code = "changed-meanwhile"
 
 
 class DeclinedError(RunbookError):
