@@ -65,6 +65,7 @@ class Terminal:
         self._in = source or sys.stdin
         self._column = 0
         self._shown: set[str] = set()
+        self._open: int | None = None  # the question whose prompt is the last thing on the screen
 
     def show(self, event: Event) -> None:
         """One event of the journal; kinds that say nothing to a person are passed over."""
@@ -131,29 +132,38 @@ class Terminal:
 
     def ask(self, question: Question, wake: int) -> Answer | None:
         """Put the question until the answer is one of its choices. None when `wake` says that it is over."""
+        if self._open == question.number:  # woken for something that said nothing: the prompt still stands
+            return self._answer(question, wake, prompt="")
         self._show_source(question.step)
         bell = "\a" if self._out.isatty() else ""
         self._line(f"? {question.words}", "bold", lead=bell)
+        return self._answer(question, wake, prompt=self._menu(question))
+
+    def _answer(self, question: Question, wake: int, *, prompt: str) -> Answer | None:
         while True:
-            line = self._read(self._menu(question), wake)
+            line = self._read(prompt, wake)
             if line is None:
+                self._open = question.number
                 return None
             answer = self._understand(question, line.strip(), wake)
             if answer is not None:
                 return answer
+            prompt = self._menu(question)
 
     def _menu(self, question: Question) -> str:
         if question.asks == "input":
             return "  > "
-        parts = [f"[{_LETTERS[choice]}] {_WORDS[choice]}" for choice in question.choices]
-        typed = f"  (to run it, type its name: {inert.block(question.typed)})" if question.typed else ""
-        return f"  {'  '.join(parts)}{typed}\n  > "
+        by_letter = [choice for choice in question.choices if question.typed is None or choice not in _RUNS]
+        parts = [f"[{_LETTERS[choice]}] {_WORDS[choice]}" for choice in by_letter]
+        if question.typed is not None:
+            parts.insert(0, f"[{inert.line(question.typed)}] {_WORDS[_typed_choice(question)]}")
+        return f"  {'  '.join(parts)}\n  > "
 
     def _understand(self, question: Question, line: str, wake: int) -> Answer | None:
         if question.asks == "input":
             return Answer(question=question.number, choice=question.choices[0], words=line)
-        if question.typed is not None and line == question.typed and "run" in question.choices:
-            return Answer(question=question.number, choice="run", words=line)
+        if question.typed is not None and line == question.typed:
+            return Answer(question=question.number, choice=_typed_choice(question), words=line)
         letter, _, words = line.partition(" ")
         by_word = {_LETTERS[choice]: choice for choice in question.choices}
         by_word |= {choice: choice for choice in question.choices}
@@ -161,7 +171,7 @@ class Terminal:
         if choice is None:
             self._line(f"  {line!r} is none of them" if line else "  say one of them", "yellow")
             return None
-        if choice in ("run", "go") and question.typed is not None:
+        if choice in _RUNS and question.typed is not None:
             self._line(f"  this step is marked danger: type its name, {question.typed}", "yellow")
             return None
         step = None
@@ -181,7 +191,6 @@ class Terminal:
         self._out.flush()
         ready, _, _ = select.select([self._in, wake], [], [])
         if wake in ready:
-            self._write("\n")
             return None
         line = self._in.readline()
         self._column = 0
@@ -192,6 +201,7 @@ class Terminal:
     def _line(self, text: str, colour: str, *, lead: str = "") -> None:
         if self._column:
             self._out.write("\n")
+        self._open = None
         shown = inert.block(text)
         self._out.write(lead + (show.paint(shown, colour) if self._out is sys.stdout else shown) + "\n")
         self._out.flush()
@@ -201,9 +211,19 @@ class Terminal:
         """Text that is clean already; remembers whether the line is open."""
         if not text:
             return
+        if self._open is not None:
+            text, self._open = "\n" + text, None
         self._out.write(text)
         self._out.flush()
         self._column = len(text.rpartition("\n")[2])
+
+
+_RUNS: frozenset[Choice] = frozenset({"run", "go", "retry"})
+
+
+def _typed_choice(question: Question) -> Choice:
+    """What typing a dangerous step's name means at this question."""
+    return "run" if "run" in question.choices else "retry"
 
 
 _ASKED: dict[Choice, str] = {

@@ -131,7 +131,8 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        return self.header.title or next((step.title for step in self.steps if step.title), "") or "Untitled"
+        """The header's title, else the first heading, else the first step's title."""
+        return self.header.title or next(filter(None, map(_heading, self.steps)), "Untitled")
 
     @property
     def is_normal(self) -> bool:
@@ -157,3 +158,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def refusals(self) -> tuple[Reason, ...]:
         return tuple(reason for reason in self.reasons if reason.degree is Degree.REFUSED)
+
+
+def _heading(step: Step) -> str:
+    """The first heading in a prose step; the title of another one."""
+    if step.cell.kind != "markdown":
+        return step.title
+    lines = (line.lstrip("#") for line in step.cell.source.split("\n") if line.startswith("#"))
+    return next((line.strip() for line in lines if line.startswith(" ")), step.title)
