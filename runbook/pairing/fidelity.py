@@ -2,7 +2,8 @@
 at all: then it is refused by name, with the cell and the reason. Pure.
 
 Carried in the notebook only, and left as it is there until the cell is edited in the text: blank lines at the
-very end of a cell, carriage returns, attachments, outputs, metadata outside `cells.FLOWING`. Refused: what would become another cell, another line, or nothing.
+very end of a cell, carriage returns, attachments, outputs, metadata outside `cells.FLOWING`. Refused: what
+would become another cell, another line, or nothing.
 """
 
 import json

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from runbook.canonical import hex_digest
 from runbook.pairing.cells import Cell, Kind, meta_of
 from runbook.pairing.fidelity import cell_of
 from runbook.pairing.reports import Problem
@@ -225,14 +224,6 @@ def source_of(plain: Mapping[str, Any]) -> str:
     return "".join(source) if isinstance(source, list) else str(source)
 
 
-def outputs_digest(plain: Mapping[str, Any]) -> str | None:
-    """A digest of a cell's outputs; None when it has none."""
-    outputs = plain.get("outputs")
-    if not outputs:
-        return None
-    return hex_digest(json.dumps(outputs, sort_keys=True).encode("utf-8"))
-
-
 def write_notebook(notebook: Notebook, cells: Sequence[str], metadata: Mapping[str, Any] | None) -> bytes:
     """The notebook's bytes with these cells (JSON texts, header included); `metadata` None leaves it alone.
 
@@ -276,7 +267,7 @@ def _with_metadata(
     return before, after
 
 
-def dump(notebook: Notebook, plain: Mapping[str, Any], *, depth: int) -> str:
+def dump(notebook: Notebook, plain: object, *, depth: int) -> str:
     """A value as this notebook spells it, to stand at `depth`. Raises ValueError."""
     unit = notebook.indent
     separators = None if unit is None else (",", ": ")

@@ -171,7 +171,7 @@ def _space(lines: list[Line], new_line: str) -> None:
 
 
 def _end(text: Text, lines: list[Line], new_line: str) -> None:
-    """The file ends as it ended before: with or without a final newline, and no blank lines if it had none."""
+    """The file ends as it ended before: its final newline or none, without blank lines if it had none."""
     if not lines:
         return
     if not _blank_lines(list(zip(text.lines, text.ends, strict=True))):
