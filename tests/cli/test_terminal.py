@@ -1,0 +1,163 @@
+"""The terminal's side of a run: what it shows is inert, what it sends is one of the choices."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from runbook.cli.terminal import Terminal
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import Event
+from runbook.execution.questions import Answer, Question
+
+ATTENDED = Question(
+    number=1, step="look", asks="start", choices=("run", "go", "skip", "note", "stop"), words="Run look?"
+)
+DANGER = Question(
+    number=2,
+    step="restart",
+    asks="danger",
+    choices=("run", "go", "skip", "stop"),
+    words="restart is dangerous.",
+    typed="restart",
+)
+
+
+class Screen:
+    """A terminal on two pipes: `types` is what the person types, `out` what they see."""
+
+    def __init__(self, folder: Path) -> None:
+        read, self._write = os.pipe()
+        self.wake, self._waker = os.pipe()
+        self.out = io.StringIO()
+        self.source: TextIO = os.fdopen(read, "r", buffering=1)
+        self.terminal = Terminal(
+            sources={"look": "sh('ls')"}, blobs=Blobs(folder), out=self.out, source=self.source
+        )
+
+    def types(self, *lines: str) -> None:
+        # A terminal gives one line a read; a pipe would give them all at once.
+        self._lines = list(lines)
+
+    def ask(self, question: Question) -> Answer | None:
+        for line in self._lines:
+            os.write(self._write, f"{line}\n".encode())
+        return self.terminal.ask(question, self.wake)
+
+    def wakes(self) -> None:
+        os.write(self._waker, b"x")
+
+    def hang_up(self) -> None:
+        os.close(self._write)
+        self._write = -1
+
+    def close(self) -> None:
+        self.source.close()
+        for descriptor in (self._write, self._waker, self.wake):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    made = Screen(tmp_path)
+    yield made
+    made.close()
+
+
+def event(kind: str, **payload: object) -> Event:
+    return Event(seq=1, prev="0" * 64, t="2026-11-21T00:00:00.000Z", m=1, kind=kind, payload=payload)
+
+
+@pytest.mark.parametrize(
+    ("typed", "choice", "words"),
+    [
+        ("r", "run", ""),
+        ("run", "run", ""),
+        ("g", "go", ""),
+        ("q enough", "stop", "enough"),
+        ("s late", "skip", "late"),
+    ],
+)
+def test_a_letter_or_a_word_is_one_of_the_choices(
+    screen: Screen, typed: str, choice: str, words: str
+) -> None:
+    screen.types(typed)
+
+    answer = screen.ask(ATTENDED)
+
+    assert answer == Answer(question=1, choice=choice, words=words)  # type: ignore[arg-type]  # a choice, by the table
+
+
+def test_what_is_no_choice_is_asked_again(screen: Screen) -> None:
+    screen.types("yes")
+    screen.wakes()
+
+    screen.terminal.ask(ATTENDED, screen.wake)
+
+    assert "[r] run it" in screen.out.getvalue()
+
+
+def test_a_dangerous_step_runs_when_its_name_was_typed(screen: Screen) -> None:
+    screen.types("restart")
+
+    assert screen.ask(DANGER) == Answer(question=2, choice="run", words="restart")
+    assert "[restart] run it" in screen.out.getvalue()
+    assert "[r] run it" not in screen.out.getvalue()
+
+
+def test_a_question_that_is_over_is_left_without_an_answer(screen: Screen) -> None:
+    screen.types()
+    screen.wakes()
+
+    assert screen.ask(ATTENDED) is None
+
+
+def test_a_question_that_still_stands_is_not_printed_twice(screen: Screen) -> None:
+    screen.types()
+    screen.wakes()
+    assert screen.ask(ATTENDED) is None
+    before = screen.out.getvalue()
+
+    assert screen.ask(ATTENDED) is None
+
+    assert screen.out.getvalue() == before
+
+
+def test_a_terminal_that_hangs_up_answers_nothing(screen: Screen) -> None:
+    screen.types()
+    screen.hang_up()
+
+    with pytest.raises(EOFError):
+        screen.ask(ATTENDED)
+
+
+def test_the_source_is_shown_before_the_question(screen: Screen) -> None:
+    screen.types("r")
+    screen.ask(ATTENDED)
+
+    assert screen.out.getvalue().index("sh('ls')") < screen.out.getvalue().index("Run look?")
+
+
+def test_output_reaches_the_screen_without_anything_to_obey(screen: Screen) -> None:
+    hostile = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202eabc\n"
+    content = {"name": "stdout", "text": hostile}
+
+    screen.terminal.show(event("message", type="stream", content=content, step="look"))
+
+    shown = screen.out.getvalue()
+    assert not any(character in shown for character in "\x1b\x07\x9b\r\u202e")
+    assert "\\u{1B}]0;owned\\u{7}" in shown
+
+
+def test_every_end_of_a_step_is_one_line(screen: Screen) -> None:
+    screen.terminal.show(event("step-started", step="look", attempt=2))
+    screen.terminal.show(
+        event("step-ended", step="look", state="failed", ms=1500, reason="", error="ValueError")
+    )
+
+    assert "> look (attempt 2)\n" in screen.out.getvalue()
+    assert "!! look failed in 1.5 s" in screen.out.getvalue()
