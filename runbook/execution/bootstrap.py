@@ -53,6 +53,8 @@ def main() -> None:
     _provide_kit()
     if settings["includes"]:
         sys.path.append(settings["includes"])
+    settings["environment"] = dict(os.environ)
+    os.environ["IPYTHONDIR"] = f"{folder}/ipython"  # while it starts; a step sees what was told only
     _load("kernel_inside").run(folder, settings, writer, watch, log)  # 6
 
 

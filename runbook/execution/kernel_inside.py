@@ -75,6 +75,11 @@ def run(folder: str, settings: dict[str, Any], writer: Any, watch: Any, log: Any
     _leave_the_debugger_out()
     app = KernelApp.instance(config=_configuration(folder))
     app.initialize([])
+    # IPython sets FORCE_COLOR, PAGER, TERM …, which would change what commands do and say.
+    told = settings["environment"]
+    for name in set(os.environ) - set(told) - {"MPLBACKEND"}:
+        del os.environ[name]
+    os.environ.update(told)
     app.start()
 
 

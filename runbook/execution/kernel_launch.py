@@ -26,6 +26,7 @@ ADOPTED_END = -1000
 _LONGEST_FOLDER = 85  # bytes; macOS has 104 for the whole name of a socket (sys/un.h), Linux 108
 _PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 _POLL_SECONDS = 0.2
+_KILL_SECONDS = 5.0
 _LOG_TAIL_BYTES = 4000
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -110,6 +111,9 @@ class KernelProcess:
     def kill(self) -> None:
         """SIGKILL to the kernel process alone."""
         kernel_tree.send([ProcessIdentity(pid=self.pid, started=self.started)], signal.SIGKILL)
+        if self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a process in the disk's hands
+                self._child.wait(_KILL_SECONDS)
 
     def kill_tree(self, *, since: float | None = None) -> tuple[ProcessIdentity, ...]:
         """SIGKILL to what it started (from `since` on); without `since` to the kernel too, before them.
