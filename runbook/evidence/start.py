@@ -97,12 +97,14 @@ def start_of(
         approved=plan.approved,
         values=plan.values_digest,
         plan=plan_digest,
-        trust=tuple(sorted(trust)),
-        approvals=tuple(sorted(_approval(counted) for counted in plan.counted)),
+        trust=tuple(sorted(trust, key=" ".join)),
+        approvals=tuple(sorted((_approval(counted) for counted in plan.counted), key=" ".join)),
         operator=_claim(plan.operator),
         host=_claim(plan.host),
         interpreter=_claim(plan.interpreter),
-        versions=tuple(sorted((_word(name), _claim(text)) for name, text in plan.versions.items())),
+        versions=tuple(
+            sorted(((_word(name), _claim(text)) for name, text in plan.versions.items()), key=" ".join)
+        ),
         started=now.replace(microsecond=0),
         monotonic=monotonic,
     )
