@@ -58,8 +58,8 @@ def with_ids(cells: Sequence[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def _cells(cells: Sequence[Cell], lines: Sequence[str]) -> Iterator[dict[str, object]]:
-    starts = [cell.line - 1 for cell in cells[1:]] + [len(lines)]
-    for cell, following in zip(cells, starts, strict=True):
+    for place, cell in enumerate(cells, 1):
+        following = cells[place].line - 1 if place < len(cells) else len(lines)
         found = _cell(cell)
         blank = following - max(cell.end_line, cell.source_line - 1)
         if blank and following >= len(lines):

@@ -33,6 +33,9 @@ _NOTES = frozenset(
         *("nbgrader", "nteract", "outputId", "pycharm", "vscode"),
     }
 )
+# Where another reader would see other cells in the text.
+_DISPUTED = ("cell.marker", "cell.title", "cell.option")
+_LOOK = "look for a line that begins a cell (`# %%`), an open string or fence, a title with `=`"
 _FRONT = re.compile(r"---\n(.*\n)?---", re.DOTALL)
 
 
@@ -135,7 +138,10 @@ def _require_same(text: str, cells: Sequence[_Cell], name: str) -> None:
         raise FormatError(reasons[0].message if reasons else "its characters can't be kept", subject=name)
     lines = lines_of(text)
     _, place, _ = read_header(lines)
-    read, _ = read_cells(lines, place.end)
+    read, problems = read_cells(lines, place.end)
+    for problem in problems:
+        if problem.code in _DISPUTED:
+            raise FormatError(f"the text would be ambiguous: {problem.message}", subject=name, hint=_LOOK)
     back = notebook_cells(read)
     for number, cell in enumerate(cells, 1):
         if number > len(back):
@@ -147,7 +153,7 @@ def _require_same(text: str, cells: Sequence[_Cell], name: str) -> None:
             raise FormatError(
                 f"cell {number} would read back otherwise from the text",
                 subject=name,
-                hint="look for a line that begins a cell (`# %%`), an open string or fence, a title with `=`",
+                hint=_LOOK,
             )
     if len(back) > len(cells):
         raise FormatError("the text would have more cells than the notebook", subject=name)

@@ -44,7 +44,7 @@ class Hidden:
 
 
 def parse_source(text: str) -> SecretSource | None:
-    """`prompt`, `env:TOKEN`, `file:/run/token`, `keyring:service/name`; None for anything else (a secret, perhaps)."""
+    """Where a secret is, like `env:TOKEN` or `prompt`; None for anything else (a secret itself, perhaps)."""
     if text == "prompt":
         return SecretSource("prompt", "")
     kind, colon, name = text.partition(":")
