@@ -120,6 +120,7 @@ def _apply_rules(bench: _Bench) -> bool:
     assert isinstance(trust, Trust)
     assert runbook is not None
     bench.reasons += limits.of_the_environment(request, runbook)
+    bench.reasons += limits.of_the_path(request, trust)
     requirements = limits.requirements_of(request, trust)
     if isinstance(requirements, Why):
         bench.reasons.append(requirements)

@@ -50,6 +50,19 @@ def requirements_of(request: Request, trust: Trust) -> Requirements | Why:
     )
 
 
+def of_the_path(request: Request, trust: Trust) -> Iterator[Why]:
+    """Whether the rules could be walked around by spelling the path in another way.
+
+    Asked as soon as any rule of the environment asks for approvals, matching or not: `./db/x.py`, or a Kelvin
+    sign for a K on a disk that folds case, must not slip past `db/**` into a rule that asks for nothing.
+    """
+    rules = () if trust.policy is None else trust.policy.rules
+    if any(rule.asks and request.environment in rule.environments for rule in rules):
+        problem = path_problem(request.path)
+        if problem:
+            yield Why(code="policy.path", message=problem)
+
+
 def of_the_text(request: Request, runbook: Runbook, requirements: Requirements) -> Iterator[Why]:
     """What the requirements do not let the text be: magics, and anything that has no single spelling."""
     if not requirements.magics:
@@ -64,9 +77,6 @@ def of_the_text(request: Request, runbook: Runbook, requirements: Requirements) 
                 )
     if not requirements.asks:
         return
-    problem = path_problem(request.path)
-    if problem:
-        yield Why(code="policy.path", message=problem)
     for note in runbook.notes:
         message = f"{note.message} (not in normal form)"
         yield Why(code=note.code, message=message, line=note.line, hint="run `runbook fmt`")

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from runbook.approval.decision import Request, Verdict, decide
 from runbook.approval.signers import ENROLLED_FOR
 from runbook.approval.statement import statement_bytes, statement_of
 from runbook.approval.trusted import Trust, assemble
+from runbook.errors import TrustError
 from runbook.text.digests import text_digest
 from runbook.text.entries import with_entries, without_entries
 from runbook.text.runbook import Entry
@@ -43,6 +45,8 @@ TEXT = """\
 # %% Is it answering? name="health"
 print("healthy")
 """
+
+UNNORMAL = TEXT.replace('print("healthy")\n', 'print("healthy")  \n')
 
 POLICY = f"""\
 version = 1
@@ -120,3 +124,32 @@ def signed(
 
 def approved(entries: Sequence[Entry], text: str = TEXT) -> bytes:
     return with_entries(text, entries).encode()
+
+
+GOOD = signed()
+
+
+def answer(
+    header: Sequence[Entry] = (GOOD,),
+    believed: Trust | TrustError | None = None,
+    *,
+    text: str = TEXT,
+    now: datetime = NOW,
+    **changes: object,
+) -> Verdict:
+    request = msgspec.structs.replace(
+        Request(data=approved(header, text), path=PATH, environment="prod"), **changes
+    )
+    return decide(request, trust() if believed is None else believed, now=now)
+
+
+def policy_of(*rules: str, extra: str = "") -> Trust:
+    return trust(policy=(POLICY.partition("[[rules]]")[0] + extra + "".join(rules)).encode())
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [why.code for why in verdict.reasons]
+
+
+def uncounted(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(each.principal, each.code) for each in verdict.not_counted]

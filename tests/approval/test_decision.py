@@ -1,72 +1,43 @@
 """The decision: each numbered step refuses something that no other step does, and any doubt refuses."""
 
-import copy
-import pickle
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from itertools import combinations
+from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runbook.approval import decision, sshsig
-from runbook.approval.decision import Permission, Request, Verdict, decide, require_permission
+from runbook.approval.decision import Verdict
 from runbook.approval.statement import approval_id, statement_bytes, statement_of
 from runbook.approval.trusted import Trust, assemble
 from runbook.approval.wire import string
 from runbook.approval.withdrawal import WITHDRAWAL_NAMESPACE, Withdrawal, file_names, withdrawal_bytes
-from runbook.errors import NotPermitted, TrustError, UsageError
+from runbook.errors import TrustError
 from runbook.text.runbook import Entry
 from tests.approval.forge import Blob, EdKey, base64_of, rsa_parts
 from tests.approval.made import (
     ALICE,
     BOB,
-    CAROL,
-    DANA,
+    GOOD,
     KEYS,
     NOW,
     PATH,
     POLICY,
     TEXT,
+    UNNORMAL,
     WORKSPACE,
+    answer,
     approved,
+    codes,
+    policy_of,
     rule,
     signed,
     signer_lines,
     trust,
     trust_files,
+    uncounted,
     unsigned,
 )
-
-GOOD = signed()
-
-
-def answer(
-    header: Sequence[Entry] = (GOOD,),
-    believed: Trust | TrustError | None = None,
-    *,
-    text: str = TEXT,
-    now: datetime = NOW,
-    **changes: object,
-) -> Verdict:
-    request = msgspec.structs.replace(
-        Request(data=approved(header, text), path=PATH, environment="prod"), **changes
-    )
-    return decide(request, trust() if believed is None else believed, now=now)
-
-
-def policy_of(*rules: str, extra: str = "") -> Trust:
-    return trust(policy=(POLICY.partition("[[rules]]")[0] + extra + "".join(rules)).encode())
-
-
-def codes(verdict: Verdict) -> list[str]:
-    return [why.code for why in verdict.reasons]
-
-
-def uncounted(verdict: Verdict) -> list[tuple[str, str]]:
-    return [(each.principal, each.code) for each in verdict.not_counted]
 
 
 def test_a_good_approval_permits() -> None:
@@ -86,7 +57,6 @@ def test_a_good_approval_permits() -> None:
 # -- one thing wrong for each numbered step; each is met by its own step and by no other
 
 RLO = "\u202e"
-UNNORMAL = TEXT.replace('print("healthy")\n', 'print("healthy")  \n')
 
 
 def _revoked() -> Trust:
@@ -385,121 +355,6 @@ def test_rsa_counts_where_the_policy_says_so() -> None:
     assert answer([entry], trust(allowed_signers=line.encode(), policy=policy)).permitted
 
 
-# -- step 8: people
-
-
-TWO = rule(paths=["runbooks/**"], environments=["prod"], approvals=2, groups=["sre"])
-
-
-def test_two_people_are_two_people() -> None:
-    assert answer([GOOD, signed(principal=ALICE)], policy_of(TWO)).permitted
-
-
-def test_one_person_with_two_keys_and_two_entries_is_one_person() -> None:
-    second = EdKey()
-    lines = signer_lines() + signer_lines({BOB: second})
-    believed = trust(allowed_signers=lines.encode(), policy=(POLICY.partition("[[rules]]")[0] + TWO).encode())
-    again = signed(key=second, issued=NOW - timedelta(hours=1))
-
-    verdict = answer([GOOD, again], believed)
-
-    assert [one.principal for one in verdict.counted] == [BOB, BOB]
-    assert verdict.answer == "refused"
-    assert verdict.missing[0].count == 1
-    assert verdict.missing[0].could == (ALICE, DANA)
-
-
-def test_somebody_outside_the_group_does_not_fill_it() -> None:
-    verdict = answer([signed(principal=CAROL)])
-
-    assert [one.principal for one in verdict.counted] == [CAROL]
-    assert codes(verdict) == ["approval.missing"]
-    assert verdict.missing[0].of == "sre"
-
-
-def test_every_group_that_is_asked_for_is_represented() -> None:
-    both = policy_of(TWO, rule(paths=["**"], environments=["prod"], require_each=["security"]))
-    two = [GOOD, signed(principal=ALICE)]
-
-    verdict = answer(two, both)
-
-    assert [(each.count, each.of, each.could) for each in verdict.missing] == [(1, "security", (CAROL,))]
-    assert verdict.reasons[0].message == "needs one more approval by security: carol@example.com could"
-    assert answer([*two, signed(principal=CAROL)], both).permitted
-
-
-def test_more_than_one_missing_is_said_as_a_number() -> None:
-    verdict = answer([], policy_of(TWO))
-
-    assert verdict.reasons[0].message.startswith("needs 2 more approvals by sre: alice@example.com, ")
-
-
-# -- environments without approval
-
-
-def test_scratch_runs_unapproved_and_says_so() -> None:
-    verdict = answer([], environment="scratch")
-
-    assert verdict.permitted
-    assert not verdict.approved
-
-
-def test_scratch_takes_texts_that_are_not_in_normal_form_and_magics() -> None:
-    for text in (UNNORMAL, TEXT.replace('print("healthy")', "%time 1"), "print(1)\n"):
-        assert answer(data=text.encode(), environment="scratch").permitted
-        assert answer(data=text.encode(), believed=Trust.none(), environment="scratch").permitted
-
-
-def test_a_loose_folder_runs_scratch_and_nothing_else() -> None:
-    assert answer([], Trust.none(), environment="scratch", path="x.py").permitted
-    verdict = answer([], Trust.none(), environment="prod")
-    assert codes(verdict) == ["policy.none"]
-    assert verdict.reasons[0].message == "there is no policy here, so only scratch runs, not prod"
-    assert verdict.reasons[0].hint == "`runbook init` makes one"
-
-
-def test_a_policy_without_a_rule_for_scratch_refuses_scratch_too() -> None:
-    assert codes(answer(believed=policy_of(TWO), environment="scratch")) == ["policy.no-rule"]
-
-
-def test_scratch_is_no_way_around_a_text_that_names_its_environments() -> None:
-    text = TEXT.replace("# jupyter:\n", "#   environments: [prod]\n# jupyter:\n")
-
-    verdict = answer([], text=text, environment="scratch")
-
-    assert codes(verdict) == ["environment.text"]
-    assert verdict.reasons[0].message == "the runbook is for prod, not for scratch"
-    assert verdict.reasons[0].hint == "say --env prod, or name scratch in its header"
-
-
-def test_a_machine_for_prod_shuts_scratch_out() -> None:
-    verdict = answer([], environment="scratch", machine_environments=("prod",))
-
-    assert codes(verdict) == ["environment.machine"]
-    assert verdict.reasons[0].message == "this machine runs only prod, not scratch"
-    assert answer(machine_environments=("prod",)).permitted
-
-
-@pytest.mark.parametrize("name", ["", "Prod", "prod ", "prod\n", "*", "true", "../prod"])
-def test_a_name_that_is_no_environment_is_refused(name: str) -> None:
-    assert "environment.name" in codes(answer(environment=name))
-
-
-def test_a_path_that_no_statement_can_name_is_refused_where_approval_is_needed() -> None:
-    verdict = answer(path="runbooks/störung.py")
-
-    assert codes(verdict)[0] == "policy.path"
-    assert answer([], path="störung.py", environment="scratch").permitted
-
-
-def test_another_case_of_a_path_meets_the_same_rules() -> None:
-    strict = rule(paths=["runbooks/db/**"], environments=["prod"], require_each=["security"])
-    believed = trust(policy=(POLICY + strict).encode())
-    path = "runbooks/DB/drop.py"
-
-    assert "approval.missing" in codes(answer([signed(path=path)], believed, path=path))
-
-
 # -- expired, with a reason
 
 LATE = NOW + timedelta(days=31)
@@ -549,201 +404,3 @@ def test_one_expired_and_one_valid_approval_are_enough_with_a_reason() -> None:
 
     assert verdict.answer == "needs-reason"
     assert [one.principal for one in verdict.counted] == [ALICE]
-
-
-# -- the permission
-
-REQUEST = Request(data=approved([GOOD]), path=PATH, environment="prod")
-
-
-def test_a_permission_holds_what_was_decided() -> None:
-    permission = require_permission(REQUEST, trust(), now=NOW)
-
-    assert permission.request is REQUEST
-    assert permission.verdict.permitted
-    assert permission.runbook.text == GOOD.text
-    assert permission.reason is None
-    assert not permission.deviations
-
-
-def test_a_refusal_raises_with_its_verdict() -> None:
-    with pytest.raises(NotPermitted) as caught:
-        require_permission(msgspec.structs.replace(REQUEST, unattended=False, path="x.py"), trust(), now=NOW)
-
-    assert caught.value.message == "no rule of the policy is about x.py in prod"
-    assert caught.value.subject == "x.py"
-    assert isinstance(caught.value.verdict, Verdict)
-
-
-def test_a_refused_text_names_the_line() -> None:
-    data = approved([GOOD]).replace(b'print("', b"print(")
-    with pytest.raises(NotPermitted) as caught:
-        require_permission(msgspec.structs.replace(REQUEST, data=data), trust(), now=NOW)
-
-    line = data[: data.index(b"print(")].count(b"\n") + 1
-    assert caught.value.subject == f"{PATH}:{line}"
-
-
-def test_a_typed_reason_is_needed_and_kept() -> None:
-    with pytest.raises(NotPermitted, match="its approval has expired"):
-        require_permission(REQUEST, trust(), now=LATE)
-
-    permission = require_permission(REQUEST, trust(), now=LATE, reason=" pager 4711, on call: bob ")
-
-    assert permission.reason == "pager 4711, on call: bob"
-    assert permission.verdict.answer == "needs-reason"
-
-
-@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "bell \a", "x" * 501])
-def test_a_reason_that_says_nothing_is_none(reason: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        require_permission(REQUEST, trust(), now=LATE, reason=reason)
-
-    assert caught.value.message == "a reason is one line of 1 to 500 characters"
-
-
-def test_a_reason_buys_nothing_that_was_refused() -> None:
-    with pytest.raises(NotPermitted):
-        require_permission(msgspec.structs.replace(REQUEST, path="x.py"), trust(), now=NOW, reason="please")
-
-
-def test_a_reason_that_was_not_needed_is_not_kept() -> None:
-    assert require_permission(REQUEST, trust(), now=NOW, reason="just in case").reason is None
-
-
-def test_a_permission_is_made_nowhere_else() -> None:
-    permission = require_permission(REQUEST, trust(), now=NOW)
-    for token in (None, object(), "token"):
-        with pytest.raises(TypeError, match="require_permission only"):
-            Permission(token, REQUEST, permission.verdict, None)
-    empty = object.__new__(Permission)
-    with pytest.raises(AttributeError):
-        _ = empty.runbook
-    with pytest.raises(TypeError):
-        type("Mine", (Permission,), {})
-
-
-def test_a_permission_does_not_travel() -> None:
-    permission = require_permission(REQUEST, trust(), now=NOW)
-    actions: list[Callable[[], object]] = [
-        lambda: pickle.dumps(permission),
-        lambda: copy.copy(permission),
-        lambda: copy.deepcopy(permission),
-        lambda: msgspec.json.encode(permission),
-        lambda: msgspec.to_builtins(permission),
-    ]
-    for action in actions:
-        with pytest.raises(TypeError):
-            action()
-    with pytest.raises(AttributeError):
-        permission.reason = "mine"
-    with pytest.raises(AttributeError):
-        del permission.verdict
-
-
-# -- the verdict in JSON
-
-
-def test_the_json_has_everything_the_design_names() -> None:
-    stale = signed(principal=ALICE, text=f"sha256:{'0' * 64}")
-
-    plain = answer([GOOD, stale], policy_of(TWO)).plain()
-
-    assert msgspec.json.decode(msgspec.json.encode(plain)) == plain
-    assert {"path", "text", "environment", "verdict", "trust", "counted", "not_counted", "reasons"} <= set(
-        plain
-    )
-    assert plain["verdict"] == "refused"
-    assert plain["not_counted"] == [
-        {
-            "principal": ALICE,
-            "code": "approval.stale",
-            "message": "approves another text (sha256:000000000000…): the runbook was changed after "
-            "2026-11-20T12:00:00Z. Ask for a review of what it says now",
-        }
-    ]
-    assert plain["reasons"] == [
-        {
-            "code": "approval.missing",
-            "message": "needs one more approval by sre: alice@example.com, dana@example.com could",
-            "line": None,
-        }
-    ]
-
-
-# -- properties
-
-ENTRIES = [
-    GOOD,
-    signed(principal=ALICE),
-    signed(principal=CAROL),
-    signed(principal=DANA, expires=NOW + timedelta(hours=1)),
-    signed(principal=ALICE, issued=NOW - timedelta(hours=1)),
-    signed(principal=DANA, text=f"sha256:{'0' * 64}"),
-    signed(principal=ALICE, path="other.py"),
-    signed(key=STRANGER),
-    signed(principal=CAROL, environments=("staging",)),
-]
-RULES = [
-    TWO,
-    rule(paths=["**"], environments=["prod"], approvals=1, expired="reason"),
-    rule(paths=["**"], environments=["prod"], approvals=3, expired="reason"),
-    rule(paths=["runbooks/web/*"], environments=["prod"], require_each=["security"], expired="reason"),
-    rule(paths=["**"], environments=["prod"]),
-    rule(paths=["runbooks/db/**"], environments=["prod"], approvals=1),
-    rule(paths=["**"], environments=["staging"], approvals=1),
-]
-RANK = {"refused": 0, "needs-reason": 1, "permitted": 2}
-
-
-@settings(max_examples=120, deadline=None)
-@given(st.data())
-def test_an_entry_taken_away_never_turns_a_refusal_into_a_permission(data: st.DataObject) -> None:
-    entries = data.draw(st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=5, unique=True))
-    believed = policy_of(*data.draw(st.lists(st.sampled_from(RULES), min_size=1, max_size=3)))
-    now = NOW + data.draw(st.sampled_from([timedelta(0), timedelta(hours=2), timedelta(days=40)]))
-    fewer = [entry for entry in entries if entry is not data.draw(st.sampled_from(entries))]
-
-    more_answer, fewer_answer = answer(entries, believed, now=now), answer(fewer, believed, now=now)
-
-    assert RANK[fewer_answer.answer] <= RANK[more_answer.answer]
-
-
-@settings(max_examples=120, deadline=None)
-@given(st.data())
-def test_a_rule_added_never_turns_a_refusal_into_a_permission(data: st.DataObject) -> None:
-    """Among rules of which one matches already: where none does, the first one is what permits at all."""
-    rules = data.draw(st.lists(st.sampled_from(RULES), max_size=3))
-    matching = data.draw(st.sampled_from(RULES[:5]))
-    new = data.draw(st.sampled_from(RULES))
-    entries = data.draw(st.lists(st.sampled_from(ENTRIES), max_size=5, unique=True))
-    now = NOW + data.draw(st.sampled_from([timedelta(0), timedelta(days=40)]))
-    place = data.draw(st.integers(0, len(rules) + 1))
-    before = [*rules, matching]
-    after = [*before[:place], new, *before[place:]]
-
-    one, other = answer(entries, policy_of(*before), now=now), answer(entries, policy_of(*after), now=now)
-
-    assert RANK[other.answer] <= RANK[one.answer]
-
-
-def test_the_order_of_entries_says_nothing() -> None:
-    for chosen in combinations(ENTRIES, 2):
-        ways = {answer(order, policy_of(TWO)).answer for order in (chosen, chosen[::-1])}
-        assert len(ways) == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.binary(max_size=200))
-def test_no_bytes_are_permitted_where_approval_is_needed(data: bytes) -> None:
-    assert not answer(data=data).permitted
-    assert not answer(data=approved([GOOD]) + data).permitted or not data
-
-
-def test_entries_that_were_never_signed_count_nothing() -> None:
-    junk = [msgspec.structs.replace(unsigned(principal=who), signature="U1NIU0lH") for who in KEYS]
-
-    verdict = answer(junk)
-
-    assert verdict.counted == ()
-    assert len(verdict.not_counted) == len(KEYS)
