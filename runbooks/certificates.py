@@ -37,7 +37,7 @@ from runbook.kit import Bounds
 files: list[Path] = []  # certificate files, or folders to search for .pem, .crt, .cer and .der
 days: Annotated[int, Bounds(ge=0, le=3650)] = 30  # fail when one expires sooner than this
 
-# %% A sample, when no file is given name="sample" tags=["setup"] timeout=60
+# %% Tools name="tools" tags=["read-only", "setup"] timeout=60
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,14 +46,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-named = files
-if not files:
-    named = [Path("sample.pem").absolute()]
-if not files and not named[0].exists():
+sample = Path("sample.pem").absolute()
+
+# %% A sample, when no file is given name="sample" tags=["setup"] timeout=60
+if not files and not sample.exists():
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sample.example")])
     today = datetime.now(UTC)
-    sample = (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -64,10 +64,10 @@ if not files and not named[0].exists():
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("sample.example")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    named[0].write_bytes(sample.public_bytes(serialization.Encoding.PEM))
+    sample.write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
 # %% Read them name="read" tags=["read-only"] timeout=300
-from runbook.kit import note
+from runbook.kit import context, note
 
 ENDINGS = (".pem", ".crt", ".cer", ".der")
 LIMIT_BYTES = 10_000_000
@@ -97,7 +97,9 @@ def names_of(certificate):
 
 now = datetime.now(UTC)
 read, unreadable = [], []
-for path in named:
+if context.dry_run and not files:
+    note("a dry run makes no sample: there is nothing to read")
+for path in files or [one for one in (sample,) if not context.dry_run]:
     inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS) if path.is_dir() else [path]
     if not inside:
         unreadable.append(f"{path}: no file in it ends in {', '.join(ENDINGS)}")

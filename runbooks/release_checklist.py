@@ -34,25 +34,10 @@ version: str = "1.1.0"  # the version to release: three numbers, higher than the
 repository: Path | None = None  # the work tree to release from; without one a throw-away is made
 remote: str = "origin"  # where the tag is pushed to
 
-# %% A repository to practise on name="repository" tags=["setup"] timeout=60
+# %% Tools name="tools" tags=["read-only", "setup"] timeout=60
 import re
 import subprocess
 from pathlib import Path
-
-CHANGES = """# Changes
-
-## 1.1.0
-
-- Added: the drill has a second release.
-
-## 1.0.0
-
-- Added: the drill.
-"""
-
-# In the drill nobody's name, address or key is needed.
-PERSON = ["user.name=Release drill", "user.email=drill@example.com", "commit.gpgsign=false", "tag.gpgsign=false"]
-PERSON = [word for setting in PERSON for word in ("-c", setting)]
 
 
 def git(*words):
@@ -65,7 +50,25 @@ def git(*words):
 
 
 tree = repository or Path("drill").absolute()
-person = [] if repository else PERSON
+tag = f"v{version}"
+person = []
+if repository is None:
+    # In the drill nobody's name, address or key is needed.
+    nobody = ["user.name=Release drill", "user.email=drill@example.com", "commit.gpgsign=false", "tag.gpgsign=false"]
+    person = [word for setting in nobody for word in ("-c", setting)]
+
+# %% A repository to practise on name="drill" tags=["setup"] timeout=60
+CHANGES = """# Changes
+
+## 1.1.0
+
+- Added: the drill has a second release.
+
+## 1.0.0
+
+- Added: the drill.
+"""
+
 if repository is None and not tree.exists():
     subprocess.run(["git", "init", "-q", "--bare", "drill-remote.git"], check=True)
     subprocess.run(["git", "init", "-q", "-b", "main", "drill"], check=True)
@@ -73,16 +76,17 @@ if repository is None and not tree.exists():
     first, second = CHANGES.split("## 1.1.0")[0], CHANGES
     tree.joinpath("CHANGES.md").write_text(first + CHANGES.partition("second release.\n\n")[2])
     git("add", ".")
-    git(*PERSON, "commit", "-qm", "The drill")
-    git(*PERSON, "tag", "-a", "v1.0.0", "-m", "1.0.0")
+    git(*person, "commit", "-qm", "The drill")
+    git(*person, "tag", "-a", "v1.0.0", "-m", "1.0.0")
     tree.joinpath("CHANGES.md").write_text(second)
-    git(*PERSON, "commit", "-qam", "A second release of the drill")
+    git(*person, "commit", "-qam", "A second release of the drill")
     git("push", "-q", remote, "main", "v1.0.0")
-tag = f"v{version}"
 
 # %% Is everything in place? name="ready" tags=["read-only"] timeout=120
-from runbook.kit import note
+from runbook.kit import context, note
 
+if context.dry_run and repository is None:
+    raise RuntimeError("a dry run makes no repository to practise on: name one of yours")
 if not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", version):
     raise ValueError(f"{version!r} is not three numbers like 1.4.0")
 if git("status", "--porcelain"):

@@ -40,7 +40,7 @@ health: str = ""  # the address that answers 200 when it is well
 pid_file: Path | None = None  # the file that holds its process id
 wait_seconds: Annotated[int, Bounds(ge=1, le=600)] = 15  # how long stopping and starting may take, each
 
-# %% Tools, and the practice service name="service" tags=["setup"] timeout=60
+# %% Tools name="tools" tags=["read-only", "setup"] timeout=60
 import os
 import signal
 import socket
@@ -83,7 +83,7 @@ ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 def running_pid():
     """The process that the pid file names, or None when there is no such process (a zombie is none)."""
     try:
-        pid = int(pid_path.read_text())
+        pid = int(process_file.read_text())
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
@@ -105,6 +105,8 @@ def wait_until(condition, what):
 
 
 def is_well():
+    if not address:
+        return False
     try:
         answer()
     except OSError:
@@ -126,24 +128,24 @@ def start(words):
     with open("service.log", "ab") as log:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     children.append(child)
-    pid_path.write_text(f"{child.pid}\n")
+    process_file.write_text(f"{child.pid}\n")
     print(f"process {child.pid} started")
 
 
 children = []
-if command:
-    if not health or pid_file is None:
-        raise ValueError("a command of yours needs health and pid_file as well")
-    new_command, address, pid_path = command, health, pid_file
-else:
-    if health or pid_file:
-        raise ValueError("health and pid_file belong to a command of yours: give all three, or none")
+if len({bool(command), bool(health), bool(pid_file)}) > 1:
+    raise ValueError("command, health and pid_file belong together: give all three, or none")
+new_command, address = command, health
+process_file = pid_file or Path("practice.pid").absolute()
+
+# %% The practice service, when no command is given name="practice" tags=["setup"] timeout=60
+if not command:
     chosen = Path("practice.port")
     if not chosen.exists():
         with socket.create_server(("127.0.0.1", 0)) as free:
             chosen.write_text(str(free.getsockname()[1]))
     port = chosen.read_text()
-    address, pid_path = f"http://127.0.0.1:{port}/health", Path("practice.pid").absolute()
+    address = f"http://127.0.0.1:{port}/health"
     practice = [sys.executable, "-I", "-c", PRACTICE, port]
     new_command = [*practice, "2", str(os.getpid())]
     if running_pid() is None:
@@ -157,7 +159,9 @@ old_pid = running_pid()
 old_command = []
 if old_pid is not None:
     old_command = Path(f"/proc/{old_pid}/cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]
-if is_well():
+if not address:
+    note("a dry run starts no practice service: there is nothing to ask")
+elif is_well():
     print(answer())
     note(f"process {old_pid} answers at {address}")
 else:

@@ -35,7 +35,7 @@ from pathlib import Path
 database: Path | None = None  # the database to back up; without one a sample is made
 destination: Path | None = None  # the backup's file; without one backup.db in the working folder
 
-# %% Tools and files name="files" tags=["setup"] timeout=60
+# %% Tools name="tools" tags=["read-only", "setup"] timeout=60
 import hashlib
 import sqlite3
 from pathlib import Path
@@ -44,17 +44,6 @@ source = database or Path("sample.db").absolute()
 backup = destination or Path("backup.db").absolute()
 restored = Path("restored.db").absolute()
 made = None  # which file this execution made: the only one it may take away again
-
-if database is None and not source.exists():
-    with sqlite3.connect(source) as sample:
-        sample.execute("CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT NOT NULL, photo BLOB)")
-        sample.execute("CREATE TABLE invoice (customer INTEGER REFERENCES customer, amount REAL, paid INTEGER)")
-        sample.execute("CREATE INDEX unpaid ON invoice (customer) WHERE NOT paid")
-        people = ((number, f"Customer {number}", bytes([number % 256]) * 40) for number in range(1, 2001))
-        sample.executemany("INSERT INTO customer VALUES (?, ?, ?)", people)
-        bills = ((number % 2000 + 1, number / 7, number % 3 == 0) for number in range(10_000))
-        sample.executemany("INSERT INTO invoice VALUES (?, ?, ?)", bills)
-    sample.close()
 
 
 def reading(path):
@@ -94,19 +83,34 @@ def problems(path):
     finally:
         connection.close()
 
+# %% A sample, when no database is given name="sample" tags=["setup"] timeout=60
+if database is None and not source.exists():
+    with sqlite3.connect(source) as sample:
+        sample.execute("CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT NOT NULL, photo BLOB)")
+        sample.execute("CREATE TABLE invoice (customer INTEGER REFERENCES customer, amount REAL, paid INTEGER)")
+        sample.execute("CREATE INDEX unpaid ON invoice (customer) WHERE NOT paid")
+        people = ((number, f"Customer {number}", bytes([number % 256]) * 40) for number in range(1, 2001))
+        sample.executemany("INSERT INTO customer VALUES (?, ?, ?)", people)
+        bills = ((number % 2000 + 1, number / 7, number % 3 == 0) for number in range(10_000))
+        sample.executemany("INSERT INTO invoice VALUES (?, ?, ?)", bills)
+    sample.close()
+
 # %% Is the database whole, and is there room? name="before" tags=["read-only"] timeout=600
 import shutil
 
-from runbook.kit import note
+from runbook.kit import context, note
 
-found = problems(source)
-if found:
-    raise RuntimeError(f"{source} is damaged, a backup of it would be too: {found[0]}")
-size = source.stat().st_size
-free = shutil.disk_usage(backup.parent).free
-if free < 3 * size:
-    raise RuntimeError(f"{backup.parent} has {free} bytes free; backup and restore need {3 * size}")
-note(f"{source}: {size} bytes, whole; {free} bytes free in {backup.parent}")
+if context.dry_run and database is None:
+    note("a dry run makes no sample: there is no database to look at")
+else:
+    found = problems(source)
+    if found:
+        raise RuntimeError(f"{source} is damaged, a backup of it would be too: {found[0]}")
+    size = source.stat().st_size
+    free = shutil.disk_usage(backup.parent).free
+    if free < 3 * size:
+        raise RuntimeError(f"{backup.parent} has {free} bytes free; backup and restore need {3 * size}")
+    note(f"{source}: {size} bytes, whole; {free} bytes free in {backup.parent}")
 
 # %% Back it up name="backup" timeout=3600
 import os
