@@ -178,6 +178,7 @@ class AttemptOutputs:
         self._items: list[_Stream | _Display] = []
         self._bytes = 0
         self._errors = 0
+        self._interrupted = False  # something was left out since the last item: nothing joins it
         self._clear_first = False
         self._above = _Counted()
         self._gone = _Counted()
@@ -218,13 +219,15 @@ class AttemptOutputs:
 
     def _add_text(self, name: str, text: str, *, late: bool) -> None:
         last = self._items[-1] if self._items else None
-        if not (isinstance(last, _Stream) and last.name == name and last.late == late):
+        joins = isinstance(last, _Stream) and last.name == name and last.late == late
+        if not isinstance(last, _Stream) or not joins or self._interrupted:
             if self._shared.places <= 0:
-                self._above.add(text.encode("utf-8", "surrogatepass"))
+                self._leave_out(text.encode("utf-8", "surrogatepass"))
                 return
             last = _Stream(name, self._shared.room, late=late)
             self._items.append(last)
             self._shared.places -= 1
+            self._interrupted = False
         before = last.size
         last.add(text)
         self._shared.room -= last.size - before
@@ -233,7 +236,7 @@ class AttemptOutputs:
         data = canonical_json(rich.content)
         size = len(data) + _blob_bytes(rich.content.get("data"))
         if not self._has_place(rich, size):
-            self._above.add(data)
+            self._leave_out(data)
             return
         display = _Display(rich, size, self)
         self._items.append(display)
@@ -242,6 +245,10 @@ class AttemptOutputs:
         self._shared.places -= 1
         if display.id is not None:
             self._shared.displays.setdefault(display.id, []).append(display)
+
+    def _leave_out(self, data: bytes) -> None:
+        self._above.add(data)
+        self._interrupted = True
 
     def _has_place(self, rich: Rich, size: int) -> bool:
         if rich.kind == "error" and size <= _ERROR_BYTES and self._errors < _ERRORS:
