@@ -71,7 +71,7 @@ def _approvals(
 
 def _fields(content: Content, reasons: list[Reason]) -> dict[str, object]:
     try:
-        root = read_mapping(content.lines, loose="jupyter")
+        root = read_mapping(content.lines, loose=("approvals", "jupyter"))
     except Misread as problem:
         hint = "write it as plain keys and values; docs/reference/header.md shows what is allowed"
         reasons.append(reason("header.yaml", content.number(problem.line), problem.message, hint))

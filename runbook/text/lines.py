@@ -50,8 +50,12 @@ def _folded(text: str, reasons: list[Reason]) -> str:
         found = "a carriage return stands alone: some programs start a new line there, others do not"
         reasons.append(reason("text.line-ends", line, found, "delete it, or make it a line end"))
     elif text.count("\n") != pairs:
-        found = f"{pairs} lines end in CRLF and {text.count(chr(10)) - pairs} in LF"
-        reasons.append(reason("text.line-ends", None, found, "save the file with one kind of line end"))
+        found = (
+            f"{pairs} lines end in CRLF and {text.count(chr(10)) - pairs} in LF; this is the first to differ"
+        )
+        ends = [line.endswith("\r") for line in text.split("\n")[:-1]]
+        line = ends.index(not ends[0]) + 1
+        reasons.append(reason("text.line-ends", line, found, "save the file with one kind of line end"))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

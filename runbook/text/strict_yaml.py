@@ -72,11 +72,11 @@ def default_loader() -> type[Parser]:
 
 
 def read_mapping(
-    lines: Sequence[str], *, loose: str = "", loader: type[Parser] | None = None
+    lines: Sequence[str], *, loose: Sequence[str] = (), loader: type[Parser] | None = None
 ) -> dict[str, Node]:
     """The root mapping of the YAML in `lines`. Raises Misread with the first thing that is wrong.
 
-    Under the root key `loose` plain scalars with several meanings are kept as Loose instead of refused.
+    Under the root keys `loose` plain scalars with several meanings are kept as Loose instead of refused.
     """
     text = "\n".join(lines) + "\n"
     parser = (loader or default_loader())(text)
@@ -107,7 +107,7 @@ def _last_line(event: yaml.Event) -> int:
 
 
 class _Reader:
-    def __init__(self, events: Iterable[yaml.Event], lines: Sequence[str], loose: str) -> None:
+    def __init__(self, events: Iterable[yaml.Event], lines: Sequence[str], loose: Sequence[str]) -> None:
         self.events = iter(events)
         self.lines = lines
         self.loose = loose
@@ -177,7 +177,7 @@ class _Reader:
             if key in found:
                 raise Misread(key_line, f"the key {key!r} stands twice")
             if depth == 1:
-                self.is_loose = key == self.loose
+                self.is_loose = key in self.loose
             value = self._node(next(self.events), depth, key_line)
             found[key] = msgspec.structs.replace(value, plain=not event.style)
         return found

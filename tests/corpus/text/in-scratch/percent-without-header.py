@@ -1,0 +1,8 @@
+# %%
+x = 1
+
+# %% [markdown]
+# prose
+
+# %%
+print(x)

@@ -1,0 +1,8 @@
+import os
+
+
+def f():
+    return 1
+
+
+print(f(), os.name)

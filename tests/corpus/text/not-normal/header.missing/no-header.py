@@ -1,0 +1,2 @@
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: X
+#---
+#   owner: y
+# ---
+
+# %%
+x = 1

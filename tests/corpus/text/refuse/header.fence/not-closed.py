@@ -1,0 +1,6 @@
+# ---
+# runbook:
+#   title: X
+
+# %%
+x = 1

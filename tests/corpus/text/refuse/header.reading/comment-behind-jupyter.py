@@ -1,0 +1,10 @@
+# ---
+# runbook:
+#   title: X
+# jupyter: # here
+#   jupytext:
+#     comment_magics: false
+# ---
+
+# %% Say hello name="hello"
+print("hello")

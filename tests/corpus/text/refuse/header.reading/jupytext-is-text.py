@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: X
+# jupyter:
+#   jupytext: x
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,10 @@
+# ---
+# runbook:
+#   title: X
+# jupyter:
+#   kernelspec:
+#     name: python3
+# ---
+
+# %% Say hello name="hello"
+print("hello")

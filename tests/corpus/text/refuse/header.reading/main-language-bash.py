@@ -1,0 +1,10 @@
+# ---
+# runbook:
+#   title: X
+# jupyter:
+#   jupytext:
+#     main_language: bash
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# - a
+# - b
+# ---
+
+# %% Say hello name="hello"
+print("hello")

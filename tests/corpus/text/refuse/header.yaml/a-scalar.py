@@ -1,0 +1,6 @@
+# ---
+# just words
+# ---
+
+# %% Say hello name="hello"
+print("hello")

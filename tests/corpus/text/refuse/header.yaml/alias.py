@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   title: &a x
+#   owner: *a
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: &a x
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   owner: @sre
+# ---
+
+# %% Say hello name="hello"
+print("hello")

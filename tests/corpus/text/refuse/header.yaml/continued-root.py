@@ -1,0 +1,7 @@
+# ---
+# other: a
+#  b: c
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   title: a
+#   "title": b
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: a
+# runbook:
+#   title: b
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title:
+# ---
+
+# %% Say hello name="hello"
+print("hello")

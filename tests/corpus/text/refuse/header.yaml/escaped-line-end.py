@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: "a\nb"
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: "a\u202eb"
+# ---
+
+# %% Say hello name="hello"
+print("hello")

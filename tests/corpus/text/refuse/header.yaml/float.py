@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: 1.5
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   title: "a
+# b"
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,6 @@
+# ---
+# {runbook: {title: a}}
+# ---
+
+# %% Say hello name="hello"
+print("hello")

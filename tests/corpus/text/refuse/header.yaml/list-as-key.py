@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   [a, b]: c
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   1: c
+# ---
+
+# %% Say hello name="hello"
+print("hello")

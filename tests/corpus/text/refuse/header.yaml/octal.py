@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: 010
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: a
+# ...
+# other: b
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   title: 'a'
+#  	x: y
+# ---
+
+# %% Say hello name="hello"
+print("hello")

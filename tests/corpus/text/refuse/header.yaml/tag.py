@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: !!str 1
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   title: [[[[[[[[[[a]]]]]]]]]]
+# ---
+
+# %% Say hello name="hello"
+print("hello")

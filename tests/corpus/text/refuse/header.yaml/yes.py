@@ -1,0 +1,7 @@
+# ---
+# runbook:
+#   agent: yes
+# ---
+
+# %% Say hello name="hello"
+print("hello")

@@ -1,0 +1,2 @@
+# %% Decoding: base64
+x = 1

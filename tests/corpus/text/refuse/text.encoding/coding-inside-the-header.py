@@ -1,0 +1,8 @@
+# ---
+# coding: utf-8
+# runbook:
+#   title: X
+# ---
+
+# %%
+x = 1
