@@ -160,7 +160,7 @@ def verify(
             {
                 "schema": 1,
                 "runbooks": [each.plain() for each in answer.runbooks],
-                "executions": [each.plain() for each in answer.executions],
+                "executions": [describe.plain_execution(each) for each in answer.executions],
             }
         )
     else:

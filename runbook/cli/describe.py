@@ -8,6 +8,7 @@ from runbook.errors import RefusedError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.summary import Summary, summary
+from runbook.evidence.verification import ExecutionVerdict
 from runbook.execution.session import Result
 from runbook.instants import stamp
 from runbook.text.runbook import Entry, Runbook, Step
@@ -141,6 +142,15 @@ def verdicts(answer: Answer) -> None:
         for finding in execution_verdict.findings:
             place = f"{finding.file}:{finding.line}" if finding.line else finding.file or ""
             show.say(f"  {finding.code}: {place} {finding.message}")
+
+
+def plain_execution(verdict: ExecutionVerdict) -> dict[str, object]:
+    """`verify --json`: the verdict on one execution."""
+    findings = [
+        {"code": each.code, "message": each.message, "file": each.file, "line": each.line}
+        for each in verdict.findings
+    ]
+    return {"id": verdict.id, "verdict": verdict.verdict, "outcome": verdict.outcome, "findings": findings}
 
 
 def banner(record: PlanRecord) -> None:

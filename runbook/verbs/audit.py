@@ -3,9 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from runbook.canonical import canonical_json
 from runbook.errors import ExistsError
-from runbook.evidence.derive import derived
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.derive import derived, told
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import JournalReader, whole_payload
 from runbook.system import files
 
 Form = Literal["md", "html", "ipynb", "json"]
@@ -14,15 +19,30 @@ Form = Literal["md", "html", "ipynb", "json"]
 def rendered(folder: ExecutionFolder, form: Form) -> bytes:
     """The audit in this form, rendered from the journal now. Raises EvidenceDamaged."""
     if form == "html":
-        from runbook.evidence.html import audit_html  # nbconvert, which takes longer than all the rest
+        from runbook.evidence.exporter import audit_html  # nbconvert, which takes longer than all the rest
 
         return audit_html(folder)
     if form == "json":
-        from runbook.evidence.account import account_json
-
-        return account_json(folder)
+        return _json(folder)
     both = derived(folder)
     return both.audit if form == "md" else both.record
+
+
+def _json(folder: ExecutionFolder) -> bytes:
+    """Plan, standing and every event of the journal, as one canonical object: for programs."""
+    what = told(folder)
+    blobs = Blobs(folder.blobs)
+    events = [
+        {"seq": event.seq, "t": event.t, "kind": event.kind, **whole_payload(event, blobs)}
+        for event in JournalReader(folder)
+    ]
+    made = {
+        "schema": 1,
+        "plan": msgspec.to_builtins(what.account.plan),
+        "standing": msgspec.to_builtins(what.account.standing),
+        "events": events,
+    }
+    return canonical_json(made) + b"\n"
 
 
 def place(folder: ExecutionFolder, form: Form) -> Path:

@@ -1,4 +1,4 @@
-"""`fmt`: the normal form, written where it is not there yet. A text it can't mend is reported, not touched."""
+"""`fmt`: the normal form, where it is not there yet. What it can't mend is reported, not touched."""
 
 from collections.abc import Sequence
 

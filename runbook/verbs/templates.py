@@ -33,7 +33,7 @@ _STEPS = {
 # # {heading}
 # When to do this, and what must be true before.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 folder: str = "/tmp"  # the folder to look at
 
 # %% Look name="look" tags=["read-only"] timeout=60
@@ -49,7 +49,7 @@ sh("ls", "-la", folder)
 # # {heading}
 # When to do this, what it changes, and how long it takes.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 target: str = "example"  # what is changed
 
 # %% Is it well before? name="before" tags=["read-only"] timeout=60
@@ -89,7 +89,7 @@ _EXAMPLE = """
 # # Look at this machine
 # The first runbook of this workspace: it only reads. Change it, or delete it.
 
-# %% tags=["parameters"]
+# %% name="parameters" tags=["parameters"]
 folder: str = "/"  # the folder whose disk is looked at
 
 # %% How full is the disk? name="disk" tags=["read-only"] timeout=60
