@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from runbook.text.reader import read
 from tests import resign
+from tests.keys import Key
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = resign.examples(ROOT)
@@ -170,6 +171,25 @@ def test_one_changed_byte_is_no_longer_approved(workspace: Workspace) -> None:
     workspace.call("verify", "runbooks/disk_space.py", "--env", "prod", code=1)
     workspace.call("run", "runbooks/disk_space.py", "--env", "prod", "--unattended", code=3)
     assert not list((workspace.root / "executions").rglob("journal.jsonl"))
+
+
+def test_an_edited_example_is_signed_anew(
+    workspace: Workspace, alice: Key, bob: Key, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `make resign` does it: the new key takes the place of the last one, other people's keys stay."""
+    signers = workspace.root / resign.SIGNERS
+    colleague = f'carol@example.com namespaces="{resign.NAMESPACE}" {" ".join(bob.words)}'
+    signers.write_text(signers.read_text() + colleague + "\n")
+    path = workspace.root / "runbooks" / "disk_space.py"
+    path.write_text(path.read_text().replace("= 90  #", "= 95  #"))
+    resign.enrol(workspace.root, alice.public.read_text())
+    resign.sign(workspace.root, alice.path)
+
+    said = json.loads(workspace.call("verify", *EXAMPLES, "--env", "prod", "--json"))
+    assert {one["verdict"] for one in said["runbooks"]} == {"permitted"}
+    assert "runbooks/release_checklist.py: approved, interactive" in capsys.readouterr().out
+    lines = [line for line in signers.read_text().split("\n") if line and not line.startswith("#")]
+    assert lines == [colleague, f'{resign.PRINCIPAL} namespaces="{resign.NAMESPACE}" {" ".join(alice.words)}']
 
 
 @pytest.mark.parametrize("name", UNATTENDED)
