@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from runbook.approval import decision
 from runbook.approval.decision import Permission, Request, Verdict, require_permission
 from runbook.errors import NotPermitted, UsageError
 from tests.approval.made import (
@@ -96,6 +97,14 @@ def test_a_permission_is_made_nowhere_else() -> None:
         _ = empty.runbook
     with pytest.raises(TypeError):
         type("Mine", (Permission,), {})
+
+
+def test_not_even_this_module_makes_one_of_a_refusal() -> None:
+    refused = answer([])
+    unread = answer(data=b"\xff")
+    for verdict in (refused, unread, msgspec.structs.replace(unread, answer="permitted")):
+        with pytest.raises(TypeError, match="require_permission only"):
+            Permission(decision._ONLY_HERE, REQUEST, verdict, None)
 
 
 def test_a_permission_does_not_travel() -> None:
