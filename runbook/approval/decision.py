@@ -305,7 +305,7 @@ def require_permission(
     if verdict.answer == "needs-reason" and reason is not None:
         return Permission(_ONLY_HERE, request, verdict, _checked_reason(reason))
     first = verdict.reasons[0]
-    place = f"{request.path}:{first.line}" if first.line and verdict.runbook is None else request.path
+    place = f"{request.path}:{first.line}" if first.line else request.path
     raise NotPermitted(first.message, verdict=verdict, subject=place, hint=first.hint)
 
 

@@ -105,6 +105,7 @@ def test_each_step_refuses_what_it_is_there_for(number: str, code: str, ask: Cal
     verdict = ask()
 
     assert verdict.answer == "refused"
+    assert not verdict.approved
     assert code in codes(verdict)
 
 

@@ -16,6 +16,7 @@ from tests.approval.made import (
     GOOD,
     NOW,
     PATH,
+    TEXT,
     answer,
     approved,
     policy_of,
@@ -60,12 +61,24 @@ def test_a_refused_text_names_the_line() -> None:
     assert caught.value.subject == f"{PATH}:{line}"
 
 
+def test_a_text_that_the_policy_refuses_names_the_line_too() -> None:
+    text = TEXT.replace('print("healthy")', "%time 1")
+    data = approved([signed(text)], text)
+    with pytest.raises(NotPermitted) as caught:
+        require_permission(msgspec.structs.replace(REQUEST, data=data), trust(), now=NOW)
+
+    line = data[: data.index(b"%time")].count(b"\n") + 1
+    assert caught.value.subject == f"{PATH}:{line}"
+
+
 def test_a_typed_reason_is_needed_and_kept() -> None:
     with pytest.raises(NotPermitted, match="its approval has expired"):
         require_permission(REQUEST, trust(), now=LATE)
 
     permission = require_permission(REQUEST, trust(), now=LATE, reason=" pager 4711, on call: bob ")
 
+    longest = require_permission(REQUEST, trust(), now=LATE, reason="x" * 500)
+    assert longest.reason == "x" * 500
     assert permission.reason == "pager 4711, on call: bob"
     assert permission.verdict.answer == "needs-reason"
 
