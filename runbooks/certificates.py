@@ -4,6 +4,18 @@
 #   description: Reads the certificates in files and folders, lists how long each is valid, and fails below a threshold.
 #   owner: examples@signed-runbook.example
 #   environments: [prod, scratch, staging]
+# approvals:
+# - approver: examples@signed-runbook.example
+#   environments: [prod, staging]
+#   allows: unattended
+#   text: sha256:49815db86bc03427b82e8d88ca8c8f02f67f94cc629e5076b7d3f19e55dd25c2
+#   issued: 2026-11-21T02:39:36Z
+#   expires: 2036-11-18T02:39:36Z
+#   signature: |
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
+#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAqi+9iGMTrwVXKf5yeIxT4COOB/dgNZVxqq
+#     cvnPZF0I4U7uVYeel6UnUaYbGA3ClwCBA76E1af83jbes1IGYaDA==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

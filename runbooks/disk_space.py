@@ -4,6 +4,18 @@
 #   description: How full a disk is, which folders hold the most, and a clear failure above a threshold.
 #   owner: examples@signed-runbook.example
 #   environments: [prod, scratch, staging]
+# approvals:
+# - approver: examples@signed-runbook.example
+#   environments: [prod, staging]
+#   allows: unattended
+#   text: sha256:0f6e559fdde2089bd96c6d6f0363a133840fad566eb2b3e76ac5a3c361fa5cb4
+#   issued: 2026-11-21T02:39:37Z
+#   expires: 2036-11-18T02:39:37Z
+#   signature: |
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
+#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABA5kDoGNg/ITmN6Y1JRjkdBjNQSVoyp8In9S
+#     /SAX8bHEB4ybuAOpySJsMqnbT8d/GMjIBoWEO7u+PIo/TPam2TAQ==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

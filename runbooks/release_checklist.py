@@ -4,6 +4,18 @@
 #   description: Takes a release from a quiet main branch to a pushed tag, with the steps that only people can do.
 #   owner: examples@signed-runbook.example
 #   environments: [prod, scratch, staging]
+# approvals:
+# - approver: examples@signed-runbook.example
+#   environments: [prod, staging]
+#   allows: interactive
+#   text: sha256:16fe8ce0b5641ff37a72de70daa2ea70eec5af40c8c07881d1f40b77652dc284
+#   issued: 2026-11-21T02:39:38Z
+#   expires: 2036-11-18T02:39:38Z
+#   signature: |
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
+#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABA0f1nOvxlnhydr8bdKh5wYaHBV1W66sxAvS
+#     DI0C1i1O54Ogx0o7LkOHDslhQO0hvMxFLExdVyD1SS2cejWZ+uCA==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

@@ -4,6 +4,18 @@
 #   description: Restarts one service by its pid file, with a health check before and after and a way back.
 #   owner: examples@signed-runbook.example
 #   environments: [prod, scratch, staging]
+# approvals:
+# - approver: examples@signed-runbook.example
+#   environments: [prod, staging]
+#   allows: unattended
+#   text: sha256:614a19d4ff4d1d6f6f7342eed140841d7f9ad04e0e6eca7305b0b6ca13178146
+#   issued: 2026-11-21T02:39:38Z
+#   expires: 2036-11-18T02:39:38Z
+#   signature: |
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
+#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAafPTMGeyzXukgCmHXyFXr3zlpluU9qdzRu
+#     qWvQAa0tF7hhc0+FefVX9y1xO0JeQoEk4Q6+cVziZGybb1GJ+PBA==
 # jupyter:
 #   jupytext:
 #     comment_magics: false
