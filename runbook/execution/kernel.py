@@ -320,8 +320,8 @@ class KernelClient:
             return
         origin = self._origin(message, parent)
         known = self._known(message, number, origin)
-        if request is not None and origin == "foreign" and known.runs_code and parent:
-            request.foreign.add(parent)
+        if request is not None and not request.idle.is_set() and origin == "foreign" and known.runs_code:
+            request.foreign.add(str(parent))
         if origin == "late" and known.type == "runbook_reply" and parent:
             self._replies[parent] = Request(step=self._steps[parent], message=parent).from_spool(message)
         self._on_message(known)

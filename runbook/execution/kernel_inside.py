@@ -10,9 +10,12 @@ ipykernel and what that brings. What is changed, and why:
 5. closing standard output closes nothing; long output is cut into messages of a bounded size, and waits
    while it is too far ahead of the supervisor;
 6. what child processes write to the inherited output is decoded whole and published before the step ends;
-7. `input()` and `getpass()` say plainly that this run answers no questions, when it does not.
+7. `input()` and `getpass()` say plainly that this run answers no questions, when it does not;
+8. an interrupt reaches a step that awaits;
+9. a second client cannot take over the first one's identity, and with it the replies.
 """
 
+import asyncio
 import atexit
 import codecs
 import contextlib
@@ -21,11 +24,13 @@ import importlib
 import json
 import os
 import select
+import signal
 import sys
 import termios
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from ipykernel.iostream import MASTER, IOPubThread, OutStream
@@ -270,7 +275,7 @@ def _exit_code(reply: Any) -> int:
 
 
 class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
-    """Runs the steps (4, 6, 7)."""
+    """Runs the steps (4, 6, 7, 8)."""
 
     async def do_execute(self, *args: Any, cell_meta: Any = None, cell_id: Any = None, **kwargs: Any) -> Any:
         asked = cell_meta.get("runbook", {}) if cell_meta else {}
@@ -296,6 +301,16 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
         kept = {key: reply.get(key) for key in ("status", "ename", "evalue", "traceback", "execution_count")}
         self.send_response(self.iopub_socket, "runbook_reply", kept, ident=self._topic("runbook_reply"))
 
+    @contextlib.contextmanager
+    def _cancel_on_sigint(self, future: Any) -> Iterator[None]:
+        """An interrupt of a step that awaits. ipykernel's own does not wake a loop that sleeps (8)."""
+        loop = asyncio.get_running_loop()
+        saved = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(future.cancel))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, saved)
+
     def raw_input(self, prompt: Any = "") -> str:
         self._require_answers("input()")
         return str(super().raw_input(prompt))
@@ -315,7 +330,7 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
 
 
 class KernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel has no types here
-    """Starts without looking at anything but its own folder (2, 3)."""
+    """Starts without looking at anything but its own folder (2, 3, 9)."""
 
     kernel_class = Kernel
     outstream_class = f"{__name__}.Output"
@@ -342,6 +357,11 @@ class KernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel has no types her
         self._ports = {
             name: getattr(self, f"{name}_port") for name in ("shell", "iopub", "stdin", "hb", "control")
         }
+
+    def init_sockets(self) -> None:
+        super().init_sockets()
+        for socket in (self.shell_socket, self.stdin_socket, self.control_socket):
+            socket.router_handover = 0
 
     def init_iopub(self, context: Any) -> None:
         socket = context.socket(SocketType.XPUB)

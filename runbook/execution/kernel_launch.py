@@ -94,12 +94,12 @@ class KernelProcess:
             loop.remove_reader(descriptor)
             os.close(descriptor)
 
-    def descendants(self, *, since: float | None = None) -> tuple[ProcessIdentity, ...]:
+    def descendants(self, *, since: kernel_tree.Moment | None = None) -> tuple[ProcessIdentity, ...]:
         """Everything it started that still runs, in whatever session, daemons included; with `since`
         (`kernel_tree.moment`) only what was started from then on."""
         return kernel_tree.descendants(self.pid, mark=self.mark, since=since)
 
-    def interrupt(self, *, since: float) -> None:
+    def interrupt(self, *, since: kernel_tree.Moment) -> None:
         """SIGINT to the kernel and to what it started from `since` on in its own process group: what a
         terminal's Ctrl-C does, but older steps' services are left alone."""
         own = ProcessIdentity(pid=self.pid, started=self.started)
@@ -115,7 +115,7 @@ class KernelProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):  # a process in the disk's hands
                 self._child.wait(_KILL_SECONDS)
 
-    def kill_tree(self, *, since: float | None = None) -> tuple[ProcessIdentity, ...]:
+    def kill_tree(self, *, since: kernel_tree.Moment | None = None) -> tuple[ProcessIdentity, ...]:
         """SIGKILL to what it started (from `since` on); without `since` to the kernel too, before them.
         Returns what was killed."""
         if since is None:

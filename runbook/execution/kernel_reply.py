@@ -16,7 +16,9 @@ _STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 class Request:
     """One step that was sent and has not been judged."""
 
-    def __init__(self, *, step: str, message: str = "", sent_ns: int = 0, since: float = 0) -> None:
+    def __init__(
+        self, *, step: str, message: str = "", sent_ns: int = 0, since: tuple[float, int] = (0, 0)
+    ) -> None:
         self.step = step
         self.message = message
         self.sent_ns = sent_ns

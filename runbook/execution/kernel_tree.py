@@ -20,6 +20,7 @@ from runbook.execution.kernel_values import ProcessIdentity
 from runbook.kit import child
 
 MARK = "RUNBOOK_KERNEL"
+Moment = tuple[float, int]
 _IS_LINUX = sys.platform.startswith("linux")
 _ROUNDS = 5
 
@@ -42,20 +43,25 @@ def _started_elsewhere(pid: int) -> str | None:
         return None
 
 
-def moment() -> float:
-    """Now, on the scale on which `descendants(since=…)` compares start times."""
-    if _IS_LINUX:
-        hertz = os.sysconf("SC_CLK_TCK")
-        return int(time.clock_gettime(time.CLOCK_BOOTTIME) * hertz)
-    return time.time()
+def moment() -> Moment:
+    """Now, as `descendants(since=…)` compares it with the start of processes: what was started before this
+    call is before, what is started after it is since.
+
+    Linux counts starts in hundredths of a second, so within one of them the order of pids decides: the last
+    one given stands in proc(5) loadavg.
+    """
+    if not _IS_LINUX:
+        return time.time(), 0
+    ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+    return ticks, int(Path("/proc/loadavg").read_bytes().split()[-1])
 
 
-def _is_since(identity: ProcessIdentity, since: float) -> bool:
-    return float(identity.started.rpartition("-")[2]) >= since
+def _is_since(identity: ProcessIdentity, since: Moment) -> bool:
+    return (float(identity.started.rpartition("-")[2]), identity.pid) > since
 
 
 def descendants(
-    root: int, *, mark: str, since: float | None = None, group: int | None = None
+    root: int, *, mark: str, since: Moment | None = None, group: int | None = None
 ) -> tuple[ProcessIdentity, ...]:
     """Every living process that descends from `root` or carries `mark`, but `root` itself.
 
