@@ -4,18 +4,200 @@ Never lets a time stamp decide, never writes a side whose content need not chang
 state of one pair: that is a report.
 """
 
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from runbook.errors import ChangedMeanwhile, RunbookError, StorageError
+from runbook.pairing.observe import look
 from runbook.pairing.places import Pair, Place
-from runbook.pairing.reports import PairReport
+from runbook.pairing.renames import follow_renames
+from runbook.pairing.reports import PairReport, Problem
+from runbook.pairing.round import sync_once
+from runbook.pairing.session import Options, Session
+from runbook.pairing.state import Record
+from runbook.pairing.writing import finish, keep_leftovers
+from runbook.system import clock
+from runbook.system.swap import Fault, no_fault
+
+_TRIES = 8
 
 
-def sync_pair(place: Place, pair: Pair, *, now: datetime) -> PairReport:
-    """Bring one pair in step."""
-    raise NotImplementedError
+def sync_pair(
+    place: Place, pair: Pair, *, now: datetime, options: Options | None = None, fault: Fault = no_fault
+) -> PairReport:
+    """Bring one pair in step. Finishes first what a killed sync left half done for it."""
+    session = Session(place, now=now, options=options, fault=fault)
+    found = _collisions([pair, *_known_pairs(session)]).get(pair)
+    return found or sync_in(session, pair) or _no_runbook(pair)
 
 
-def sync_all(place: Place, pairs: Sequence[Pair], *, now: datetime) -> tuple[PairReport, ...]:
-    """Bring all pairs in step, follow renames, finish what a killed sync left half done."""
-    raise NotImplementedError
+def sync_all(
+    place: Place,
+    pairs: Sequence[Pair],
+    *,
+    now: datetime,
+    options: Options | None = None,
+    fault: Fault = no_fault,
+) -> tuple[PairReport, ...]:
+    """Bring all pairs in step, those known from before included; follow renames; finish what was left half
+    done. One bad pair never stops the rest. Texts that are no runbooks have no report."""
+    session = Session(place, now=now, options=options, fault=fault)
+    return tuple(sync_in_session(session, pairs))
+
+
+def sync_in_session(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
+    """`sync_all` for a daemon that keeps its session."""
+    for name in sorted(session.state.intents):
+        record = session.state.intents[name].record
+        _guarded(session, Pair(name=name, notebook_name=record.notebook_name), _finish)
+    moved = follow_renames(session, pairs)
+    reports = list(moved)
+    named = {pair.name for pair in pairs}
+    moved_names = {report.name for report in moved}
+    everyone = [*pairs, *(pair for pair in _known_pairs(session) if pair.name not in named)]
+    collisions = _collisions(everyone)
+    for pair in everyone:
+        if pair.name in moved_names:
+            continue
+        if pair in collisions:
+            reports.append(collisions[pair])
+            continue
+        if _is_still(session, pair):
+            record = session.state.records[pair.name]
+            if record.is_runbook:
+                reports.append(_unchanged(pair))
+            continue
+        report = sync_in(session, pair)
+        if report is not None:
+            reports.append(report)
+    return reports
+
+
+def sync_in(session: Session, pair: Pair) -> PairReport | None:
+    """One pair in an open session; None for a text that is no runbook."""
+    return _guarded(session, pair, _sync)
+
+
+def _sync(session: Session, pair: Pair) -> PairReport | None:
+    note = finish(session, pair) if not session.options.check else None
+    if note is None and pair.name not in session.state.records and not session.options.check:
+        keep_leftovers(session, pair)
+    for attempt in range(_TRIES):
+        try:
+            report = sync_once(session, pair)
+        except ChangedMeanwhile as error:
+            if attempt == _TRIES - 1:
+                raise StorageError(
+                    error.message, subject=error.subject, hint="wait for the other writer, then sync again"
+                ) from error
+            clock.sleep(0.005 * 2**attempt)
+            finish(session, pair)
+            continue
+        if report is None or note is None:
+            return report
+        return _noted(report, note)
+    raise AssertionError("the loop returns or raises")
+
+
+def _finish(session: Session, pair: Pair) -> PairReport | None:
+    finish(session, pair)
+    return None
+
+
+def _guarded(
+    session: Session, pair: Pair, work: Callable[[Session, Pair], PairReport | None]
+) -> PairReport | None:
+    """Under the lock; what goes wrong with this pair is its report."""
+    try:
+        if session.options.check:
+            return work(session, pair)
+        with session.state.locked():
+            return work(session, pair)
+    except RunbookError as error:
+        problem = Problem(code=error.code, message=str(error), hint=error.hint)
+        return _report(pair, "blocked", str(error), problem)
+
+
+def _noted(report: PairReport, note: str) -> PairReport:
+    from msgspec.structs import replace
+
+    return replace(report, notes=(*report.notes, note))
+
+
+def _is_still(session: Session, pair: Pair) -> bool:
+    """The quick look: both stamps are those of a settled record, old enough to be trusted."""
+    record = session.state.records.get(pair.name)
+    if record is None or not record.settled or record.text_stamp is None:
+        return False
+    if record.notebook_name != pair.notebook_name or pair.name in session.state.intents:
+        return False
+    root = session.place.root
+    if look(root / pair.name) != record.text_stamp:
+        return False
+    return look(root / pair.notebook_name) == record.notebook_stamp and (
+        record.notebook_stamp is not None or record.notebook is None
+    )
+
+
+def _known_pairs(session: Session) -> list[Pair]:
+    return [_pair_of(record) for _, record in sorted(session.state.records.items())]
+
+
+def _pair_of(record: Record) -> Pair:
+    return Pair(name=record.name, notebook_name=record.notebook_name)
+
+
+def _collisions(pairs: Sequence[Pair]) -> dict[Pair, PairReport]:
+    """Pairs whose names are one name on a file system that folds case or normalises Unicode, and names that
+    are not UTF-8: none of them is synced."""
+    texts: Counter[str] = Counter()
+    notebooks: Counter[str] = Counter()
+    for pair in set(pairs):
+        texts[_folded(pair.name)] += 1
+        notebooks[_folded(pair.notebook_name)] += 1
+    found: dict[Pair, PairReport] = {}
+    for pair in pairs:
+        if not _is_utf8(pair.name) or not _is_utf8(pair.notebook_name):
+            words = "its name is not UTF-8"
+            found[pair] = _refused(pair, "name.encoding", words, "rename it")
+        elif texts[_folded(pair.name)] > 1:
+            words = "another text has the same name, but for upper case or the Unicode form"
+            found[pair] = _refused(pair, "name.collision", words, "rename one of them")
+        elif notebooks[_folded(pair.notebook_name)] > 1:
+            words = f"another text has the same notebook, {pair.notebook_name}"
+            hint = "rename one of the texts, or put {folder} into `pairs` of runbook.toml"
+            found[pair] = _refused(pair, "name.collision", words, hint)
+    return found
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_utf8(name: str) -> bool:
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _refused(pair: Pair, code: str, message: str, hint: str) -> PairReport:
+    return _report(pair, "refused", message, Problem(code=code, message=message, hint=hint))
+
+
+def _report(pair: Pair, action: str, message: str, problem: Problem) -> PairReport:
+    return PairReport(
+        name=pair.name,
+        notebook=pair.notebook_name,
+        action=action,  # type: ignore[arg-type]  # one of Action, named above
+        message=message,
+        problems=(problem,),
+    )
+
+
+def _unchanged(pair: Pair) -> PairReport:
+    return PairReport(name=pair.name, notebook=pair.notebook_name, action="unchanged", message="in step")
+
+
+def _no_runbook(pair: Pair) -> PairReport:
+    words = "this text is no runbook: it has neither a header nor a `# %%`"
+    return _refused(pair, "text.no-runbook", words, "begin its first cell with `# %%`")

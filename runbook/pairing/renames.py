@@ -1,0 +1,123 @@
+"""Renames: a text or notebook that vanished and stands elsewhere with the same bytes takes its pair along.
+
+Only where one thing went and one came; a target that is taken, and sides renamed apart, are reported.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from runbook.canonical import digest
+from runbook.errors import NotFoundError, RunbookError
+from runbook.pairing.observe import TEXT_LIMIT_BYTES, look
+from runbook.pairing.places import Pair
+from runbook.pairing.reports import PairReport, Problem
+from runbook.pairing.session import Session
+from runbook.pairing.state import Record
+from runbook.system import files
+
+
+def follow_renames(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
+    """Reports for the pairs that were renamed (under their new name); nothing for all others."""
+    records = session.state.records
+    root = session.place.root
+    gone = [
+        record
+        for record in records.values()
+        if record.is_runbook and record.text is not None and look(root / record.name) is None
+    ]
+    fresh = [pair for pair in pairs if pair.name not in records and look(root / pair.name) is not None]
+    if not gone or not fresh or session.options.check:
+        return []
+    by_digest: dict[str, list[Pair]] = {}
+    for pair in fresh:
+        found = _digest(root / pair.name)
+        if found is not None:
+            by_digest.setdefault(found, []).append(pair)
+    return _matched(session, gone, by_digest)
+
+
+def _matched(
+    session: Session, gone: Sequence[Record], by_digest: Mapping[str, list[Pair]]
+) -> list[PairReport]:
+    reports: list[PairReport] = []
+    for record in gone:
+        targets = by_digest.get(record.text or "", [])
+        rivals = [other for other in gone if other.text == record.text]
+        if len(targets) != 1 or len(rivals) != 1:
+            continue
+        report = _follow(session, record, targets[0])
+        if report is not None:
+            reports.append(report)
+    return reports
+
+
+def _follow(session: Session, record: Record, target: Pair) -> PairReport | None:
+    """The text went from `record.name` to `target.name`: take the notebook along."""
+    root = session.place.root
+    old, new = root / record.notebook_name, root / target.notebook_name
+    if look(old) is None or old == new:
+        # No notebook at the old place: it went its own way, or was renamed too. The versions know it.
+        with session.state.locked():
+            _moved(session, record, target)
+        return None
+    if look(new) is not None:
+        words = f"renamed from {record.name}; {target.notebook_name} is there already, so its notebook stays"
+        hint = f"move {record.notebook_name} out of the way, or in its place"
+        problem = Problem(code="rename.taken", message=words, hint=hint)
+        return _report(target, "orphan", words, (problem,))
+    try:
+        with session.state.locked():
+            files.make_folder(new.parent)
+            with files.storage_errors(new):
+                os.link(old, new)  # fails when the name was taken meanwhile
+            files.remove(old)
+            _moved(session, record, target)
+    except RunbookError as error:
+        return _report(target, "blocked", str(error), (Problem(code=error.code, message=str(error)),))
+    words = f"renamed from {record.name}; its notebook followed"
+    return _report(target, "renamed", words, ())
+
+
+def _moved(session: Session, record: Record, target: Pair) -> None:
+    """The pair goes by another name; its history goes on under it, beginning with what it was."""
+    session.store.record(
+        target.name,
+        [
+            (known, len(session.store.get(known)), f"{side} renamed from {record.name}")
+            for known, side in ((record.text, "text"), (record.notebook, "notebook"))
+            if known is not None
+        ],
+        now=session.now,
+    )
+    session.state.forget(record.name)
+    session.state.keep(
+        [
+            msgspec.structs.replace(
+                record,
+                name=target.name,
+                notebook_name=target.notebook_name,
+                text_stamp=None,
+                notebook_stamp=None,
+            )
+        ]
+    )
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return digest(files.read(path, limit_bytes=TEXT_LIMIT_BYTES))
+    except (NotFoundError, RunbookError):
+        return None
+
+
+def _report(pair: Pair, action: str, message: str, problems: tuple[Problem, ...]) -> PairReport:
+    return PairReport(
+        name=pair.name,
+        notebook=pair.notebook_name,
+        action=action,  # type: ignore[arg-type]  # one of Action, named above
+        message=message,
+        problems=problems,
+    )

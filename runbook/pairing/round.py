@@ -1,0 +1,371 @@
+"""One round for one pair: observe, see, decide, flow, write, report. Runs under the state's lock."""
+
+from typing import Any
+
+import msgspec
+
+from runbook.canonical import digest
+from runbook.errors import NotFoundError, StoreDamaged
+from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash
+from runbook.pairing.flow import Base, Flow, Take, Wishes, first_notebook, flow
+from runbook.pairing.notebooks import Notebook
+from runbook.pairing.observe import TEXT_LIMIT_BYTES, Side, parse_notebook
+from runbook.pairing.outputs import foreign_makers
+from runbook.pairing.places import Pair
+from runbook.pairing.reports import Action, PairReport, Problem
+from runbook.pairing.session import Session
+from runbook.pairing.stale import newly_stale
+from runbook.pairing.state import Record
+from runbook.pairing.table import Does, decide
+from runbook.pairing.texts import Text, Unreadable, read_text
+from runbook.pairing.view import View, is_no_runbook, seen, sides_of, view_of
+from runbook.pairing.writing import Writes, write
+from runbook.system import files
+
+
+def sync_once(session: Session, pair: Pair, *, take: Take | None = None) -> PairReport | None:
+    """One round; None for a text that is no runbook. Raises ChangedMeanwhile when somebody saved meanwhile,
+    StorageError when a side cannot be read or written."""
+    record = session.state.records.get(pair.name)
+    sides = sides_of(session, pair)
+    if record is not None and take is None and _is_as_known(record, sides):
+        _restamp(session, record, sides)
+        if record.is_runbook:
+            return _report(pair, "unchanged", "in step")
+        return None
+    view = view_of(session, pair, record, sides)
+    if is_no_runbook(view):
+        _remember(session, view, is_runbook=False)
+        return None
+    _keep_seen(session, view)
+    text, notebook, alike = seen(view)
+    does = decide(text, notebook, has_base=view.base is not None, alike=alike)
+    if take is not None and does in (Does.NOTHING, Does.RECORD, Does.DISPUTE):
+        does = Does.MERGE
+    return _do(session, view, does, take)
+
+
+def _is_as_known(record: Record, sides: tuple[Side, Side]) -> bool:
+    text, notebook = sides
+    same = (record.text, record.notebook) == (text.digest, notebook.digest)
+    return same and record.settled and (not record.is_runbook or notebook.is_there)
+
+
+def _restamp(session: Session, record: Record, sides: tuple[Side, Side]) -> None:
+    text, notebook = sides
+    fresh = msgspec.structs.replace(record, text_stamp=text.stamp, notebook_stamp=notebook.stamp)
+    if fresh != record and not session.options.check:
+        session.state.keep([fresh])
+
+
+def _keep_seen(session: Session, view: View) -> None:
+    """Every version that was read and is new goes to the history, whatever becomes of it."""
+    if session.options.check:
+        return
+    record = view.record
+    fresh = [
+        (side.data, label)
+        for side, known, label in (
+            (view.text, record and record.text, "text saved"),
+            (view.notebook, record and record.notebook, "notebook saved"),
+        )
+        if side.data is not None and side.digest != known
+    ]
+    session.keep_versions(view.pair, fresh)
+
+
+def _do(session: Session, view: View, does: Does, take: Take | None) -> PairReport:
+    if does is Does.QUARANTINE:
+        return _quarantined(session, view)
+    if view.doubt is not None and not session.options.accept and does not in (Does.NOTHING, Does.FORGET):
+        return _tiny(session, view)
+    if does is Does.ORPHAN:
+        return _orphan(session, view)
+    if does is Does.FORGET:
+        if not session.options.check:
+            session.state.forget(view.pair.name)
+        return _report(view.pair, "recorded", "both sides are gone; their versions are kept")
+    if does in (Does.NOTHING, Does.RECORD):
+        return _recorded(session, view)
+    if does is Does.MAKE_NOTEBOOK:
+        return _made_notebook(session, view)
+    if does is Does.MAKE_TEXT:
+        return _made_text(session, view)
+    return _merged(session, view, take)
+
+
+def _remember(session: Session, view: View, **changes: Any) -> None:
+    fields: dict[str, Any] = {
+        "name": view.pair.name,
+        "notebook_name": view.pair.notebook_name,
+        "text": view.text.digest,
+        "notebook": view.notebook.digest,
+        "base_text": view.record.base_text if view.record else None,
+        "base_notebook": view.record.base_notebook if view.record else None,
+        "text_stamp": view.text.stamp,
+        "notebook_stamp": view.notebook.stamp,
+        "conflict": view.record.conflict if view.record else None,
+        "foreign": view.record.foreign if view.record else {},
+    }
+    if not session.options.check:
+        session.state.keep([Record(**{**fields, **changes})])
+
+
+def _quarantined(session: Session, view: View) -> PairReport:
+    problems = [read.problem for read in (view.read_text, view.read_notebook) if isinstance(read, Unreadable)]
+    reads = [read for read in (view.read_text, view.read_notebook) if isinstance(read, Unreadable)]
+    refused = all(read.kind == "refused" for read in reads)
+    _remember(session, view, settled=False)
+    which = view.pair.name if isinstance(view.read_text, Unreadable) else view.pair.notebook_name
+    message = f"{which}: {problems[0].message}; both files stay as they are" if problems else "unreadable"
+    return _report(view.pair, "refused" if refused else "quarantined", message, problems=tuple(problems))
+
+
+def _tiny(session: Session, view: View) -> PairReport:
+    _remember(session, view, settled=False)
+    hint = (
+        f"if that is meant: runbook sync {view.pair.name} --accept; if not: runbook versions {view.pair.name}"
+    )
+    problem = Problem(code="side.tiny", message=view.doubt or "", hint=hint)
+    return _report(
+        view.pair, "quarantined", f"{view.doubt}; both files stay as they are", problems=(problem,)
+    )
+
+
+def _orphan(session: Session, view: View) -> PairReport:
+    name, other = view.pair.name, view.pair.notebook_name
+    _remember(session, view, settled=False)
+    if view.base is None:
+        words, hint = f"{other} has no text", f"make one: runbook convert {other} {name}"
+    else:
+        words = f"{name} is gone, {other} is still there"
+        hint = f"remove {other} too, or bring the text back: runbook restore {name}"
+    return _report(
+        view.pair, "orphan", words, problems=(Problem(code="side.gone", message=words, hint=hint),)
+    )
+
+
+def _recorded(session: Session, view: View) -> PairReport:
+    foreign: dict[str, str] = {}
+    if isinstance(view.read_notebook, Notebook):
+        known = view.record.foreign if view.record else {}
+        foreign = foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
+    notes = _settle_conflict(session, view)
+    changes = {"base_text": view.text.digest, "base_notebook": view.notebook.digest}
+    _remember(session, view, **changes, foreign=foreign, settled=True, conflict=None)
+    return _report(view.pair, "recorded", "in step", notes=notes)
+
+
+def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
+    """The notebook's new metadata where the text's `jupyter:` section changed; None where it did not."""
+    text = view.read_text
+    if not isinstance(text, Text):
+        return None
+    before = view.base.text.header.jupyter if view.base else None
+    if current is not None and before == text.header.jupyter:
+        return None
+    from runbook.pairing.metadata import first, metadata_of, updated
+
+    now = metadata_of(text.header.jupyter, line=text.header.first + 1)
+    if isinstance(now, Problem):
+        return now
+    if current is None:
+        return first(now)
+    if before is None:
+        return None
+    old = metadata_of(before, line=1)
+    fresh = updated(current.metadata, {} if isinstance(old, Problem) else old, now)
+    return None if fresh == current.metadata else fresh
+
+
+def _made_notebook(session: Session, view: View) -> PairReport:
+    """From its last version, so that the outputs of what did not change come back; else without any."""
+    pair, text = view.pair, view.read_text
+    if not isinstance(text, Text):
+        return _quarantined(session, view)
+    data: bytes | None = None
+    kept = 0
+    last = parse_notebook(view.before[1]) if view.before[1] else None
+    if isinstance(last, Notebook):
+        found = flow(_agreed(view.base, last), text, last, Wishes(take="text", metadata=None))
+        if not found.problems and found.text is None:
+            data = found.notebook or view.before[1]
+            kept = sum(1 for cell in last.cells if cell.plain.get("outputs")) - found.dropped
+    if data is None:
+        metadata = _metadata(view, None)
+        if isinstance(metadata, Problem):
+            return _refused(session, view, (metadata,))
+        data = first_notebook(text, metadata or {})
+    if not session.options.check:
+        record = Record(name=pair.name, notebook_name=pair.notebook_name)
+        write(session, pair, (view.text, view.notebook), Writes(notebook=data), record)
+    return _report(
+        pair,
+        "made-notebook",
+        "made the notebook",
+        wrote_notebook=True,
+        cells=len(text.cells),
+        outputs_kept=kept,
+    )
+
+
+def _agreed(base: Base | None, last: Notebook) -> Base | None:
+    return None if base is None else Base(text=base.text, notebook=last)
+
+
+def _made_text(session: Session, view: View) -> PairReport:
+    """An edit in the notebook beats the deletion of the text: it comes back with the edit in it."""
+    pair, notebook = view.pair, view.read_notebook
+    if view.base is None or not isinstance(notebook, Notebook):
+        return _orphan(session, view)
+    found = flow(view.base, view.base.text, notebook, Wishes())
+    if found.problems:
+        return _refused(session, view, found.problems)
+    base_data = session.store.get(view.record.base_text) if view.record and view.record.base_text else b""
+    data = found.text or base_data
+    if not session.options.check:
+        record = Record(name=pair.name, notebook_name=pair.notebook_name)
+        write(session, pair, (view.text, view.notebook), Writes(text=data), record)
+    words = "made the text again: it was deleted while the notebook was edited"
+    return _report(pair, "made-text", words, wrote_text=True, cells=found.cells)
+
+
+def _refused(session: Session, view: View, problems: tuple[Problem, ...]) -> PairReport:
+    _remember(session, view, settled=False)
+    first = problems[0]
+    where = f"cell {first.cell}: " if first.cell else ""
+    return _report(
+        view.pair, "refused", f"{where}{first.message}; both files stay as they are", problems=problems
+    )
+
+
+def _merged(session: Session, view: View, take: Take | None) -> PairReport:
+    text, notebook, pair = view.read_text, view.read_notebook, view.pair
+    if not isinstance(text, Text) or not isinstance(notebook, Notebook):
+        return _quarantined(session, view)
+    metadata = _metadata(view, notebook)
+    if isinstance(metadata, Problem):
+        return _refused(session, view, (metadata,))
+    foreign = view.record.foreign if view.record else {}
+    wishes = Wishes(take=take, outputs=session.options.outputs, foreign=foreign, metadata=metadata)
+    found = flow(view.base, text, notebook, wishes)
+    if found.problems:
+        return _refused(session, view, found.problems)
+    conflict = _conflict_copy(session, view, found) if found.is_disputed else None
+    notes = () if found.is_disputed else _settle_conflict(session, view)
+    _write_merged(session, view, found, conflict)
+    after = read_text(found.text) if found.text is not None else text
+    stale = newly_stale(text, after) if isinstance(after, Text) and found.text is not None else ()
+    action, words = _action(found)
+    problems: tuple[Problem, ...] = ()
+    if found.is_disputed:
+        hint = f"runbook resolve {pair.name} --take text|notebook|both"
+        problems = (Problem(code="pair.conflict", message=words, hint=hint),)
+    return _report(
+        pair,
+        action,
+        words,
+        problems=problems,
+        notes=notes,
+        cells=found.cells,
+        outputs_kept=found.kept,
+        outputs_dropped=found.dropped,
+        stale=stale,
+        conflict=conflict,
+        wrote_text=found.text is not None,
+        wrote_notebook=found.notebook is not None,
+    )
+
+
+def _action(found: Flow) -> tuple[Action, str]:
+    if found.is_disputed:
+        count = len(found.disputed) + (found.header_disputed is not None)
+        what = "the order of cells" if found.moved_apart else f"{count} cell{'s' if count > 1 else ''}"
+        return "conflict", f"both sides changed {what}; they stay as they are on both sides"
+    if found.text is not None and found.notebook is not None:
+        return "merged", "both sides had changed; both changes are now on both"
+    if found.text is not None:
+        return "to-text", "the notebook's edit is in the text"
+    if found.notebook is not None:
+        return "to-notebook", "the text's edit is in the notebook"
+    return "recorded", "in step"
+
+
+def _write_merged(session: Session, view: View, found: Flow, conflict: str | None) -> None:
+    if session.options.check:
+        return
+    pair = view.pair
+    foreign: dict[str, str] = {}
+    if found.notebook is None and isinstance(view.read_notebook, Notebook):
+        known = view.record.foreign if view.record else {}
+        foreign = foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
+    record = Record(
+        name=pair.name,
+        notebook_name=pair.notebook_name,
+        settled=not found.is_disputed,
+        conflict=conflict,
+        foreign=foreign,
+    )
+    if found.is_disputed:
+        record = _disputed_record(session, view, found, record)
+    writes = Writes(text=found.text, notebook=found.notebook)
+    if found.text is None and found.notebook is None:
+        bases = {
+            "base_text": record.base_text or (None if found.is_disputed else view.text.digest),
+            "base_notebook": record.base_notebook or (None if found.is_disputed else view.notebook.digest),
+        }
+        _remember(session, view, **bases, settled=record.settled, conflict=conflict, foreign=foreign)
+        return
+    write(session, pair, (view.text, view.notebook), writes, record)
+
+
+def _disputed_record(session: Session, view: View, found: Flow, record: Record) -> Record:
+    """The base of a dispute: what is agreed on moves on, what is disputed keeps its old base."""
+    old = view.record
+    base_text = old.base_text if old else None
+    if found.base_text is not None:
+        base_text = session.store.put(found.base_text)
+    return msgspec.structs.replace(
+        record, base_text=base_text, base_notebook=old.base_notebook if old else None
+    )
+
+
+def _conflict_copy(session: Session, view: View, found: Flow) -> str:
+    """Write the copy, once per dispute; an older one of this pair that nobody edited makes room."""
+    pair = view.pair
+    name = copy_name(pair.name, found, now=session.now)
+    known = view.record.conflict if view.record else None
+    if known is not None:
+        same = known.endswith(f"-{dispute_hash(found)}.txt")
+        if same and (session.place.root / known).exists():
+            return known
+        _remove_copy(session, known)
+    if not session.options.check:
+        data = copy_text(pair.name, pair.notebook_name, found)
+        session.keep_versions(pair, [(data, "conflict copy")])
+        files.replace(session.place.root / name, data)
+    return name
+
+
+def _settle_conflict(session: Session, view: View) -> tuple[str, ...]:
+    known = view.record.conflict if view.record else None
+    if known is None or session.options.check:
+        return ()
+    _remove_copy(session, known)
+    return (f"no longer disputed: {known}",)
+
+
+def _remove_copy(session: Session, name: str) -> None:
+    """Take a copy away that is still as we wrote it; one with remarks in it stays."""
+    path = session.place.root / name
+    try:
+        data = files.read(path, limit_bytes=TEXT_LIMIT_BYTES)
+        session.store.get(digest(data))
+    except (NotFoundError, StoreDamaged):
+        return
+    if not session.options.check:
+        files.remove(path)
+
+
+def _report(pair: Pair, action: Action, message: str, **fields: Any) -> PairReport:
+    return PairReport(name=pair.name, notebook=pair.notebook_name, action=action, message=message, **fields)

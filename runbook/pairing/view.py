@@ -1,0 +1,156 @@
+"""What is seen of one pair in one round: both sides read and parsed, the base, and any doubt about them."""
+
+import msgspec
+
+from runbook.errors import NotFoundError, StoreDamaged
+from runbook.pairing.flow import Base, is_alike
+from runbook.pairing.notebooks import Notebook
+from runbook.pairing.observe import (
+    NOTEBOOK_LIMIT_BYTES,
+    TEXT_LIMIT_BYTES,
+    Side,
+    could_be_unfinished,
+    observe,
+    parse_notebook,
+    suspicion,
+)
+from runbook.pairing.places import Pair
+from runbook.pairing.session import Session
+from runbook.pairing.state import Record
+from runbook.pairing.table import Seen
+from runbook.pairing.texts import Text, Unreadable, read_text
+from runbook.system import clock
+
+_POLL_SECONDS = 0.05
+
+
+class View(msgspec.Struct, kw_only=True):
+    """Everything that was observed about one pair in one round."""
+
+    pair: Pair
+    record: Record | None
+    text: Side
+    notebook: Side
+    read_text: Text | Unreadable | None
+    read_notebook: Notebook | Unreadable | None
+    base: Base | None
+    before: tuple[bytes | None, bytes | None]
+    doubt: str | None = None
+
+
+def sides_of(session: Session, pair: Pair) -> tuple[Side, Side]:
+    place = session.place
+    return (
+        observe(place, pair.name, limit_bytes=TEXT_LIMIT_BYTES),
+        observe(place, pair.notebook_name, limit_bytes=NOTEBOOK_LIMIT_BYTES),
+    )
+
+
+def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Side, Side]) -> View:
+    before = _before(session, record, sides)
+    base = _base(session, record, sides)
+    waited = 0.0
+    while True:
+        text, notebook = sides
+        view = View(
+            pair=pair,
+            record=record,
+            text=text,
+            notebook=notebook,
+            read_text=None if text.data is None else read_text(text.data),
+            read_notebook=None if notebook.data is None else parse_notebook(notebook.data),
+            base=base,
+            before=before,
+        )
+        view.doubt, unfinished = _doubt(view)
+        young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
+        if not young or waited >= session.options.patience_seconds:
+            return view
+        clock.sleep(_POLL_SECONDS)
+        waited += _POLL_SECONDS
+        sides = sides_of(session, pair)
+
+
+def _doubt(view: View) -> tuple[str | None, list[Side]]:
+    """Why a side is not believed, and the sides that somebody may still be writing."""
+    doubt: str | None = None
+    unfinished: list[Side] = []
+    base = view.base.text if view.base else None
+    for side, read, before in (
+        (view.text, view.read_text, view.before[0]),
+        (view.notebook, view.read_notebook, view.before[1]),
+    ):
+        if side.data is None or read is None:
+            continue
+        found = suspicion(side.data, read, base, before)
+        if found is not None or could_be_unfinished(side.data, before):
+            unfinished.append(side)
+        name = view.pair.name if side is view.text else view.pair.notebook_name
+        doubt = doubt or (f"{name}: {found}" if found else None)
+    return doubt, unfinished
+
+
+def _stored(session: Session, name: str | None, sides: tuple[Side, Side]) -> bytes | None:
+    for side in sides:
+        if name is not None and side.digest == name:
+            return side.data
+    if name is None:
+        return None
+    try:
+        return session.store.get(name)
+    except (NotFoundError, StoreDamaged):
+        return None
+
+
+def _before(
+    session: Session, record: Record | None, sides: tuple[Side, Side]
+) -> tuple[bytes | None, bytes | None]:
+    if record is None:
+        return (None, None)
+    return (_stored(session, record.text, sides), _stored(session, record.notebook, sides))
+
+
+def _base(session: Session, record: Record | None, sides: tuple[Side, Side]) -> Base | None:
+    """Both sides when last in step; None when nobody knows (any more)."""
+    if record is None or record.base_text is None:
+        return None
+    data = _stored(session, record.base_text, sides)
+    text = None if data is None else read_text(data)
+    if text is None or isinstance(text, Unreadable):
+        return None
+    data = _stored(session, record.base_notebook, sides)
+    notebook = None if data is None else parse_notebook(data)
+    return Base(text=text, notebook=None if isinstance(notebook, Unreadable) else notebook)
+
+
+def is_no_runbook(view: View) -> bool:
+    if view.notebook.is_there or not isinstance(view.read_text, Text):
+        return False
+    if view.record is not None and view.record.is_runbook:
+        return False
+    text = view.read_text
+    return text.header.first < 0 and not any(cell.body > cell.start for cell in text.cells)
+
+
+def seen(view: View) -> tuple[Seen, Seen, bool]:
+    """Both sides in the words of the table, and whether they say the same."""
+    text, notebook = view.read_text, view.read_notebook
+    record = view.record
+    alike = isinstance(text, Text) and isinstance(notebook, Notebook) and is_alike(text, notebook)
+    text_seen = Seen.MISSING
+    if text is not None:
+        text_seen = Seen.UNREADABLE if isinstance(text, Unreadable) else Seen.CHANGED
+        if isinstance(text, Text) and record is not None and view.text.digest == record.base_text:
+            text_seen = Seen.SAME
+    notebook_seen = Seen.MISSING
+    if notebook is not None:
+        notebook_seen = Seen.UNREADABLE if isinstance(notebook, Unreadable) else Seen.CHANGED
+        if (
+            isinstance(notebook, Notebook)
+            and record is not None
+            and view.notebook.digest == record.base_notebook
+        ):
+            notebook_seen = Seen.SAME
+        elif isinstance(notebook, Notebook) and view.base and is_alike(view.base.text, notebook):
+            notebook_seen = Seen.OUTPUTS
+    return text_seen, notebook_seen, alike
