@@ -4,28 +4,29 @@ The supervisor is a process and a session of its own, so nothing that happens to
 What it needs is handed over through a pipe, never on its command line or in its environment.
 """
 
+import contextlib
 import os
-import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 import msgspec
 
 from runbook.canonical import canonical_json
 from runbook.decoding import decode_json
 from runbook.errors import FormatError, UnavailableError
-from runbook.evidence.folder import ExecutionFolder
 from runbook.execution import session
 from runbook.execution.failures import error_of
 from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard, Ways
 from runbook.execution.session import Session
-from runbook.system import files, processes
+from runbook.system import processes
 from runbook.workspace import Surroundings, Workspace
 
-__all__ = ["Ways", "start"]
+__all__ = ["Ahead", "Ways", "ahead", "start"]
 
 # The supervisor runs the very package that runs here, installed or in a checkout, and gets no folder on its
-# path in which something could shadow something. The last word is there so that `ps` tells supervisors apart.
+# path in which something could shadow something.
 _PROGRAM = """\
 import sys
 from importlib import util
@@ -35,11 +36,69 @@ spec.loader.exec_module(package)
 from runbook.execution.supervisor import main
 main()
 """
-_LOG_BYTES = 4000
+_ERROR_BYTES = 64 << 10
+
+
+class Ahead:
+    """A supervisor's process, started ahead of time. It imports what it will need and waits; one that is
+    handed nothing ends without having done anything. Good for one `start`."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._errors, log = os.pipe()  # for its first words only: later it has a log of its own
+        try:
+            self._child = processes.converse(_argv(), env=env, cwd=Path("/"), error_log=log)
+        except BaseException:
+            os.close(self._errors)
+            raise
+        finally:
+            os.close(log)
+
+    def hand(self, handed: Handed) -> Heard:
+        """Hand over, and wait for the one line. Raises UnavailableError when it died without one."""
+        stdin, stdout = self._child.stdin, self._child.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it has died: no line will come
+            stdin.write(canonical_json(msgspec.to_builtins(handed)))
+            stdin.close()
+        line = stdout.readline(HANDED_LIMIT_BYTES)
+        try:
+            return decode_json(line, Heard, name="the supervisor's first word")
+        except FormatError as error:
+            words = os.read(self._errors, _ERROR_BYTES).decode("utf-8", "replace").strip()
+            raise UnavailableError("the supervisor ended before the run began", hint=words or None) from error
+
+    def close(self) -> None:
+        """Let go of it: the supervisor of a run goes on, one that was handed nothing ends."""
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        os.close(self._errors)
+        self._child.wait()  # it has forked, so this is no wait for the run
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def ahead(around: Surroundings) -> Ahead:
+    """Start a supervisor's process before there is a plan: while the text is read and decided on here, it
+    imports what it needs. Use it as a context, and hand it to `start`."""
+    return Ahead(around.env)
 
 
 def start(
-    execution: Path, *, workspace: Workspace, around: Surroundings, ways: Ways | None = None
+    execution: Path,
+    *,
+    workspace: Workspace,
+    around: Surroundings,
+    ways: Ways | None = None,
+    ahead: Ahead | None = None,
 ) -> Session:
     """Start the supervisor for the plan in `execution` and return a driving session once it is ready.
 
@@ -47,7 +106,6 @@ def start(
     when it is not: RefusedError, StorageError, LockBusy, …; leaves no process behind then. A kernel that does
     not start is told by the session, since the run has begun by then.
     """
-    folder = ExecutionFolder(execution)
     who = f"{around.login}@{around.host}"
     handed = Handed(
         execution=str(execution),
@@ -62,41 +120,13 @@ def start(
         host=around.host,
         ways=ways or Ways(),
     )
-    log = folder.spool / "supervisor.log"
-    with files.storage_errors(log):
-        folder.spool.mkdir(exist_ok=True)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        child = processes.converse(_argv(execution), env=around.env, cwd=Path("/"), error_log=descriptor)
-    finally:
-        os.close(descriptor)
-    heard = _first_word(child, canonical_json(msgspec.to_builtins(handed)), log)
+    with ahead or Ahead(around.env) as supervisor:
+        heard = supervisor.hand(handed)
     if heard.failure is not None:
         raise error_of(heard.failure)
     return session.attach(execution, who=who)
 
 
-def _argv(execution: Path) -> tuple[str, ...]:
+def _argv() -> tuple[str, ...]:
     package = Path(__file__).resolve().parents[1] / "__init__.py"
-    return (sys.executable, "-I", "-c", _PROGRAM, str(package), str(execution))
-
-
-def _first_word(child: "subprocess.Popen[bytes]", handed: bytes, log: Path) -> Heard:
-    """Hand over, and wait for the one line; without one the supervisor died, and its log says why."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with child.stdout as said, child.stdin as given:
-        try:
-            given.write(handed)
-            given.close()
-        except BrokenPipeError:
-            pass  # it has died: no line will come
-        line = said.readline(HANDED_LIMIT_BYTES)
-    child.wait()
-    try:
-        return decode_json(line, Heard, name="the supervisor's first word")
-    except FormatError as error:
-        tail = files.read(log, limit_bytes=64 << 20)[-_LOG_BYTES:].decode("utf-8", "replace").strip()
-        raise UnavailableError(
-            "the supervisor ended before the run began", subject=str(log), hint=tail or None
-        ) from error
+    return (sys.executable, "-I", "-c", _PROGRAM, str(package))

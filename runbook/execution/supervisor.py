@@ -8,6 +8,7 @@ and hang-ups are for terminals: it does not hear them. Whatever kills it frees t
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -52,8 +53,10 @@ def main() -> None:
     if os.fork():  # the terminal's child ends here, so that nobody has to wait for the run
         os._exit(0)
     _settle_in()
+    _import_ahead()
     data = sys.stdin.buffer.read(HANDED_LIMIT_BYTES)
-
+    if not data:
+        return  # started ahead of time, and not needed after all
     word = _FirstWord()
     try:
         _supervise(decode_json(data, Handed, name="what was handed over"), word.ready)
@@ -92,6 +95,18 @@ def _settle_in() -> None:
     os.chdir("/")
 
 
+def _import_ahead() -> None:
+    """Import what a run will need, for as long as the terminal has nothing to hand over yet."""
+    if not _is_handed():
+        from runbook.execution import kernel  # noqa: F401 - for its effect
+    if not _is_handed():
+        from runbook.text import notebook  # noqa: F401 - for its effect
+
+
+def _is_handed() -> bool:
+    return bool(select.select([0], [], [], 0)[0])
+
+
 def _close_pipes() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -116,11 +131,22 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         workspace = load(root, around)
     folder = ExecutionFolder(Path(handed.execution))
     with lease.hold(folder) as held:
+        _log_to(folder)
         now = clock.now()
         plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
         writer = _begin(plan, folder, around.state_folder, now)
         run = _Run(plan, folder, held, around, handed)
         asyncio.run(run.through(writer, ready))
+
+
+def _log_to(folder: ExecutionFolder) -> None:
+    """From here on, what goes wrong in us stands beside the spool; it is no evidence."""
+    log = folder.spool / "supervisor.log"
+    files.make_folder(folder.spool)
+    with files.storage_errors(log):
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
 
 
 def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> JournalWriter:
