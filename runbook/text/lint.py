@@ -1,9 +1,68 @@
-"""Findings: everything the reader says of a text, and what it leaves to the author's judgement."""
+"""Findings: everything the reader says of a text, and what it leaves to the author's judgement. Pure.
 
-from collections.abc import Collection
+jupytext's second opinion is not asked here (importing it takes longer than all the rest): whoever wants it
+asks `text/notebook` and puts the answer through `as_findings`.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 import msgspec
+
+from runbook.text.lint_code import Note, code_notes
+from runbook.text.reader import read
+from runbook.text.reasons import Reason
+from runbook.text.runbook import Runbook
+
+CODES: dict[str, tuple[str, str]] = {
+    # code: what it means, what to do
+    "code.dynamic": (
+        "code that runs what is not written in the text",
+        "write what is to run into the step; `sh(...)` of runbook.kit for commands",
+    ),
+    "code.fetch": (
+        "something is fetched and run at once",
+        "fetch it, compare its digest with one that stands in the text, then run it",
+    ),
+    "comment.command": (
+        "a comment that other tools run: jupytext with its defaults, or IPython",
+        "put a word in front of it; here it is never run",
+    ),
+    "header.no-owner": ("nobody is named who looks after the runbook", "write `owner:` under `runbook:`"),
+    "header.no-title": ("the runbook has no title", "write `title:` under `runbook:`"),
+    "import.neighbour": (
+        "an import of a file that nobody approved with this text",
+        "write what is needed into the runbook, or make it a package of the environment",
+    ),
+    "parameter.overwritten": (
+        "a parameter is set again behind its declaration, so that a given value is lost",
+        "give the new value another name",
+    ),
+    "parameter.shadows": ("a parameter hides a name of Python's", "rename it"),
+    "parameter.unused": ("a parameter that nothing reads", "use it, or delete it"),
+    "secret.printed": ("a secret is printed", "leave it out of what is printed"),
+    "secret.written": (
+        "something that looks like a secret stands in the text, and in its history from then on",
+        'declare a parameter `name: Secret = secret("env:NAME")`, and replace this secret: it is known now',
+    ),
+    "step.no-undo": (
+        "a step tagged `danger` that no other step undoes",
+        'add a step with undoes="NAME", or say in prose how it is put back',
+    ),
+    "step.unnamed": (
+        "a step that has only a number, which changes when another step is put before it",
+        'give it a title, or name="…"',
+    ),
+    "text.mixed-scripts": (
+        "a word mixes letters of two alphabets that look alike",
+        "write it in one alphabet",
+    ),
+}
+"""Every finding that is advice: code, meaning and hint. The reader's own are in `reasons.CODES`."""
+
+# Latin with Cyrillic or Greek in one word: `раypal`. Other mixtures (CJK) are ordinary.
+_MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u03ff\u0400-\u052f])\w+\b")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +80,58 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def lint(data: bytes, *, path: str, neighbours: Collection[str] = ()) -> tuple[Finding, ...]:
     """All findings about one text, in the order of its lines. Never raises.
 
-    `neighbours` are the names of the modules that stand beside the runbook.
+    `neighbours` are the names of the modules that stand beside the runbook. A text that is refused has the
+    reader's findings only: what its cells are is not certain.
     """
-    raise NotImplementedError
+    reading = read(data)
+    found = list(as_findings(reading.reasons, path=path))
+    if reading.runbook is not None:
+        for note in dict.fromkeys(_notes(reading.runbook, neighbours)):
+            found.append(
+                Finding(
+                    code=note.code,
+                    degree="finding",
+                    path=path,
+                    line=note.line or None,
+                    message=note.message,
+                    hint=CODES[note.code][1],
+                )
+            )
+    return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.code)))
+
+
+def as_findings(reasons: Iterable[Reason], *, path: str) -> tuple[Finding, ...]:
+    """The reader's or jupytext's reasons as findings about the file `path`."""
+    return tuple(
+        Finding(
+            code=reason.code,
+            degree="refused" if reason.degree == "refused" else "not-normal",
+            path=path,
+            line=reason.line,
+            message=reason.message,
+            hint=reason.hint,
+        )
+        for reason in reasons
+    )
+
+
+def _notes(runbook: Runbook, neighbours: Collection[str]) -> Iterator[Note]:
+    if runbook.header.title is None:
+        yield Note("header.no-title", 0, "the header has no title")
+    if runbook.header.owner is None:
+        yield Note("header.no-owner", 0, "the header names no owner")
+    yield from _steps(runbook)
+    yield from code_notes(runbook, neighbours)
+    for number, line in enumerate(runbook.canonical.split("\n"), 1):
+        if not line.isascii():
+            for word in _MIXED.findall(line):
+                yield Note("text.mixed-scripts", number, f"the word {word[:60]!a} mixes alphabets")
+
+
+def _steps(runbook: Runbook) -> Iterator[Note]:
+    undone = {step.undoes for step in runbook.steps}
+    for step in runbook.steps:
+        if step.has("danger") and step.name not in undone and step.undoes is None:
+            yield Note("step.no-undo", step.cell.line, f"nothing undoes the step {step.name}")
+        if step.kind != "prose" and step.name == f"step-{step.index + 1}" and not step.has("parameters"):
+            yield Note("step.unnamed", step.cell.line, f"the step has only the number {step.index + 1}")

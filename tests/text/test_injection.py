@@ -81,7 +81,7 @@ def test_values_without_a_declaration_are_a_bug() -> None:
         inject(steps()[:1], resolved(wait="5"))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(values)
 def test_the_step_that_runs_sets_exactly_the_value(content: object) -> None:
     (_, _, injected, _) = inject(steps(), [value("host", content, literal(content))])

@@ -45,7 +45,7 @@ def test_a_value_has_one_literal(value: object, written: str) -> None:
     assert same(evaluate(written), value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(values)
 def test_a_literal_evaluates_to_the_same_value_and_type(value: object) -> None:
     written = literal(value)

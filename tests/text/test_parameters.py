@@ -235,7 +235,7 @@ def test_only_one_code_step_declares() -> None:
     assert [each.name for each in declared([first, second])[0]] == ["a"]
     prose = msgspec.structs.replace(first, kind="markdown")
     assert declared([prose]) == ((), ())
-    text = b"# %% tags=[\"parameters\"]\na = 1\n\n# %% tags=[\"parameters\"]\nb = 1\n"
+    text = b'# %% tags=["parameters"]\na = 1\n\n# %% tags=["parameters"]\nb = 1\n'
     assert [each.code for each in read(text).refusals] == ["step.tags"]
 
 
@@ -260,7 +260,7 @@ def test_an_odd_escape_is_not_our_news() -> None:
     assert parameter("x: Text = '\\d'").default_source == "'\\d'"
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(types, values)
 def test_every_default_is_read_back_or_refused(kind: Type, value: object) -> None:
     written = literal(value)
@@ -274,7 +274,7 @@ def test_every_default_is_read_back_or_refused(kind: Type, value: object) -> Non
         assert same(resolved.value, value)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from("ab_=:#'\"()[]{}, \n\\1.%!*-\u202e\x0c\r\0"), max_size=40))
 def test_declarations_are_read_without_ever_raising(source: str) -> None:
     for each in declared([code_cell(source, tags=("parameters",))])[0]:

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook.text.types import (
@@ -55,6 +55,7 @@ def _containers(inner: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
 types = st.recursive(st.one_of(plains, choices, bounded), _containers, max_leaves=4)
 
 
+@settings(max_examples=200, deadline=None)
 @given(types)
 def test_a_type_reads_back_from_its_spelling(kind: Type) -> None:
     assert parse(spell(kind)) == kind

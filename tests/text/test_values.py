@@ -247,7 +247,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(types, anything)
 def test_what_is_accepted_has_the_declared_type(kind: Type, raw: object) -> None:
     written = raw if isinstance(raw, str) else json.dumps(raw)
@@ -264,7 +264,7 @@ def require_again(value: object, kind: Type) -> None:
         raise AssertionError(f"accepted, but {problem}") from problem
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(types, st.text(max_size=12))
 def test_hostile_text_is_accepted_or_refused_and_nothing_else(kind: Type, raw: str) -> None:
     with contextlib.suppress(Unfit):
