@@ -217,7 +217,7 @@ def test_fingerprints_are_read() -> None:
     "line",
     [
         "MD5:00:11:22",
-        KEY.words,
+        pytest.param(KEY.words, id="a whole key"),
         "SHA256:short",
         "SHA256:" + "A" * 43 + " # laptop",
         "SHA256:" + "A" * 44,
