@@ -41,7 +41,9 @@ $(STAMPS)/bench: $(STAMPS)/dev requirements/bench.txt
 	@touch $@
 
 demo: $(STAMPS)/run
-	@$(BIN)/python -m runbooks.demo
+	@$(BIN)/runbook verify disk_space --env prod --unattended
+	@$(BIN)/runbook run disk_space --env prod --unattended -p folder=. -p most_percent=100
+	@$(BIN)/runbook audit latest
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
