@@ -202,8 +202,10 @@ def _unseen(source: str, found: list[Part], line: int) -> list[Reason]:
     unsure = None
     for part in found:
         if part.kind == "unsure":
+            # From here on nobody can tell code from text for every Python: all counts as code.
             unsure = part.start
-        elif part.kind != "magic":
+            break
+        if part.kind != "magic":
             kinds[part.start : part.end] = bytes([2 if part.kind == "string" else 1]) * (
                 part.end - part.start
             )

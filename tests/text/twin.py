@@ -26,3 +26,15 @@ def jupytext_cells(runbook: Runbook) -> Cells:
     if place.opening is not None and cells and cells[0][0] == "raw" and cells[0][1].startswith("---"):
         return cells[1:]
     return cells
+
+
+def jupytext_marker(line: str) -> tuple[str, str, dict[str, object]]:
+    """Kind, title and metadata that jupytext reads from a marker line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notebook = jupytext.reads(f"{line}\n# x\n\n# %%\n", fmt=dict(PERCENT))
+    cell = notebook.cells[0]
+    metadata = dict(cell.metadata)
+    for key in ("lines_to_next_cell", "cell_depth", "region_name"):
+        metadata.pop(key, None)
+    return cell.cell_type, metadata.pop("title", ""), metadata
