@@ -153,6 +153,8 @@ def _environment(env: Mapping[str, str], *, terminal: bool) -> dict[str, str]:
 def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError | UnavailableError:
     """What ssh-keygen said, in our words. The texts are those of OpenSSH 8.2 to 10."""
     words = stderr.decode("utf-8", "replace")
+    if key.path is not None:  # a folder called "agent" must not be taken for one
+        words = words.replace(str(key.path), "the key")
     if "UNPROTECTED PRIVATE KEY FILE" in words or "bad permissions" in words:
         return InputError(
             "others can read this private key, so it is not used",
@@ -173,14 +175,14 @@ def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError 
             subject=key.shown,
             hint="unlock it in an agent first: ssh-add",
         )
+    if "Permission denied" in words:
+        return InputError("this user may not read the key", subject=key.shown, hint="look at owner and mode")
     if "No private key found" in words or "agent" in words:
         return UnavailableError(
             "the private half is neither beside the public key nor in a running agent",
             subject=key.shown,
             hint="ssh-add it, or name the private file",
         )
-    if "Permission denied" in words:
-        return InputError("this user may not read the key", subject=key.shown, hint="look at owner and mode")
     if "is not a public key file" in words or "load public key" in words or "invalid format" in words:
         return InputError(
             "not a key that ssh-keygen can read",

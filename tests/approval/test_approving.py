@@ -21,7 +21,7 @@ from runbook.approval.trusted import Trust
 from runbook.errors import InputError, SignerError
 from runbook.text.reader import require
 from runbook.text.runbook import Entry, Runbook
-from tests.approval.forge import EdKey, base64_of
+from tests.approval.forge import EdKey, base64_of, rsa_blob
 from tests.approval.made import (
     ALICE,
     BOB,
@@ -160,6 +160,18 @@ def test_a_fido_key_is_told_that_it_does_not_count_yet() -> None:
 
     with pytest.raises(SignerError, match="is a FIDO key, and these do not count yet"):
         eligible(believed.signers[0].fingerprint, believed, now=NOW)
+
+
+def test_an_rsa_key_is_told_that_the_policy_does_not_take_it() -> None:
+    line = f'{BOB} namespaces="{NAMESPACE}" ssh-rsa {base64_of(rsa_blob(65537, 2**3071 + 1))}\n'
+    believed = trust(allowed_signers=line.encode())
+
+    with pytest.raises(SignerError, match="is RSA, which the policy does not accept"):
+        eligible(believed.signers[0].fingerprint, believed, now=NOW)
+
+    policy = POLICY.replace("[groups]", "[keys]\nrsa = true\n[groups]").encode()
+    allowed = trust(allowed_signers=line.encode(), policy=policy)
+    assert eligible(allowed.signers[0].fingerprint, allowed, now=NOW).principal == BOB
 
 
 def test_a_text_that_is_not_normal_cannot_be_approved() -> None:

@@ -112,11 +112,20 @@ def test_scratch_is_no_way_around_a_text_that_names_its_environments() -> None:
     assert verdict.reasons[0].hint == "say --env prod, or name scratch in its header"
 
 
+def test_a_text_runs_where_it_says_that_it_may() -> None:
+    text = TEXT.replace("# jupyter:\n", "#   environments: [prod, scratch]\n# jupyter:\n")
+
+    assert answer([signed(text)], text=text).permitted
+    assert answer([], text=text, environment="scratch").permitted
+
+
 def test_a_machine_for_prod_shuts_scratch_out() -> None:
     verdict = answer([], environment="scratch", machine_environments=("prod",))
 
     assert codes(verdict) == ["environment.machine"]
     assert verdict.reasons[0].message == "this machine runs only prod, not scratch"
+    nothing = answer(machine_environments=())
+    assert nothing.reasons[0].message == "this machine runs only nothing, not prod"
     assert answer(machine_environments=("prod",)).permitted
 
 

@@ -131,6 +131,13 @@ def test_rsa_is_a_word_of_the_whole_policy() -> None:
     assert asked(rule(**PROD, approvals=1), head=HEAD + "[keys]\nrsa = true\n").rsa
 
 
+def test_an_environment_may_be_named_without_a_limit() -> None:
+    head = HEAD + "[environments.staging]\n"
+
+    assert asked(rule(**PROD, approvals=1), head=head).max_age == timedelta(days=90)
+    assert "staging" not in policy(head=head).max_age
+
+
 # -- paths
 
 

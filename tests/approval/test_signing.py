@@ -269,8 +269,27 @@ def _real() -> str:
     return done.stdout.strip()
 
 
-def test_words_that_ssh_keygen_never_said_before_are_passed_on() -> None:
-    error = signing._explained(b"frobnication failed\n", key_at(Path("/k")), terminal=False)
+@pytest.mark.parametrize(
+    ("words", "kind", "message"),
+    [
+        ("frobnication failed", UnavailableError, "ssh-keygen did not sign: frobnication failed"),
+        ("Load key /agent/k: Permission denied", InputError, "this user may not read the key"),
+        (
+            "Couldn't sign /agent/k: odd",
+            UnavailableError,
+            "ssh-keygen did not sign: Couldn't sign the key: odd",
+        ),
+        (
+            "Couldn't sign message: agent refused operation",
+            UnavailableError,
+            "the private half is neither beside the public key nor in a running agent",
+        ),
+    ],
+)
+def test_what_ssh_keygen_says_is_put_in_our_words_or_passed_on(
+    words: str, kind: type[RunbookError], message: str
+) -> None:
+    error = signing._explained(words.encode(), key_at(Path("/agent/k")), terminal=False)
 
-    assert isinstance(error, UnavailableError)
-    assert error.message == "ssh-keygen did not sign: frobnication failed"
+    assert isinstance(error, kind)
+    assert error.message == message

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook.approval import sshsig
-from runbook.approval.keys import _D, _SMALL_ORDER_Y, parse_key
+from runbook.approval.keys import _D, _SMALL_ORDER_Y, LIMIT_BYTES, parse_key, require_signature
 from runbook.approval.statement import NAMESPACE
 from runbook.approval.wire import Wire, string
 from runbook.errors import SignatureRefused
@@ -153,6 +153,13 @@ def test_a_signature_above_the_limit_is_not_even_decoded() -> None:
         sshsig.parse(b"SSHSIG" + bytes(20_000))
 
 
+def test_a_key_or_an_armor_above_the_limit_is_refused() -> None:
+    with pytest.raises(SignatureRefused, match=f"the key is larger than {LIMIT_BYTES} bytes"):
+        parse_key(bytes(LIMIT_BYTES + 1))
+    with pytest.raises(SignatureRefused, match="larger than"):
+        sshsig.unarmored(sshsig.armored("A" * 40_000))
+
+
 # -- Ed25519
 
 
@@ -225,6 +232,12 @@ def test_an_s_above_the_group_s_order_is_refused() -> None:
     error = refused(Blob(key=KEY.blob, inner=inner).encoded())
 
     assert error.message == "the signature's S is not below the group's order"
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_an_ed25519_key_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(SignatureRefused, match="an Ed25519 key has 32 bytes"):
+        parse_key(ed_blob(bytes(length)))
 
 
 @pytest.mark.parametrize("length", [0, 63, 65, 128])
@@ -350,6 +363,16 @@ def test_a_fido_signature_is_read_and_does_not_count_yet(flags: int, words: str)
     assert error.problem == "signature.fido"
     assert words in error.message
     assert parse_key(fido_key()).application == "ssh:"
+
+
+def test_both_kinds_of_fido_keys_can_be_read_and_verify_nothing() -> None:
+    point = ecdsa_parts(b"")[0][-65:]
+    kind = string(b"sk-ecdsa-sha2-nistp256@openssh.com")
+    key = parse_key(kind + string(b"nistp256") + string(point) + string(b"ssh:work"))
+
+    assert (key.is_fido, key.application) == (True, "ssh:work")
+    with pytest.raises(SignatureRefused, match="are not accepted"):
+        require_signature(key, b"", b"")
 
 
 def test_a_fido_signature_out_of_shape_is_refused() -> None:

@@ -283,6 +283,29 @@ def test_a_link_in_the_commit_refuses(root: Path) -> None:
     assert "is a link or a submodule" in refusal(workspace(root, trust="ref:main")).message
 
 
+def test_a_file_above_the_limit_in_the_commit_refuses(root: Path) -> None:
+    (root / ".runbook/revoked").write_bytes(b"#" * (trust.LIMIT_BYTES + 1))
+    commit(root)
+
+    assert "larger than" in refusal(workspace(root, trust="ref:main")).message
+
+
+def test_more_withdrawals_than_anybody_makes_refuse(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "_MOST_WITHDRAWALS", 1)
+    write(root / ".runbook", {"withdrawn/a": b"", "withdrawn/b": b""})
+
+    assert refusal(workspace(root)).message == "more than 1 files"
+
+
+def test_stored_trust_files_are_missed_by_name(root: Path) -> None:
+    files = trust_files()
+    del files["revoked"]
+    with pytest.raises(TrustError) as caught:
+        assemble(files, described="stored", pinned=True)
+
+    assert (caught.value.message, caught.value.subject) == ("this trust file is missing", "revoked")
+
+
 def test_a_commit_without_trust_files_refuses(root: Path) -> None:
     write(root, {"README.md": b"x"})
     git(root, "init", "-q", "-b", "main")
