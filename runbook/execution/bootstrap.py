@@ -43,7 +43,7 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     log = os.fdopen(os.dup(2), "w")  # 2: descriptor 2 becomes a pipe to the kernel's own threads
-    faulthandler.enable(log)
+    faulthandler.enable(log, all_threads=False)
     watch = SupervisorWatch(settings["lock"], settings["linger_seconds"])  # 3
     watch.start()
     writer = _load("spool_writer").SpoolWriter(

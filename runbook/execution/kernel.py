@@ -11,25 +11,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from runbook.errors import KernelError
 from runbook.execution import kernel_tree, spool
 from runbook.execution.kernel_launch import KernelProcess
+from runbook.execution.kernel_messages import as_message, read_parts
 from runbook.execution.kernel_nbclient import (
     CellExecutionComplete,
     Cells,
     Connection,
     DeadKernelError,
-    read_parts,
     read_wire,
 )
-from runbook.execution.kernel_reply import Request, describe_end, judge
+from runbook.execution.kernel_reply import Request, describe_end, judge, recovered
 from runbook.execution.kernel_values import (
     InputRequest,
     KernelFacts,
-    KernelMessage,
     OnInput,
     OnMessage,
-    Origin,
     Reply,
 )
 from runbook.system import clock, files
@@ -318,12 +318,12 @@ class KernelClient:
             except CellExecutionComplete:
                 request.idle.set()
             return
-        origin = self._origin(message, parent)
-        known = self._known(message, number, origin)
+        known = as_message(message, number, steps=self._steps, own=self._own)
+        origin = known.origin
         if request is not None and not request.idle.is_set() and origin == "foreign" and known.runs_code:
             request.foreign.add(str(parent))
-        if origin == "late" and known.type == "runbook_reply" and parent:
-            self._replies[parent] = Request(step=self._steps[parent], message=parent).from_spool(message)
+        if origin == "late" and known.type == "runbook_reply":
+            self._replies[str(parent)] = recovered(known)
         self._on_message(known)
 
     def _step_message(self, message: dict[str, Any]) -> None:
@@ -331,26 +331,8 @@ class KernelClient:
         request = self._request
         if request is not None and message["msg_type"] == "runbook_reply":
             request.copy = message
-        self._on_message(self._known(message, message["runbook"], "step"))
-
-    def _origin(self, message: dict[str, Any], parent: str | None) -> Origin:
-        if parent in self._steps:
-            return "late"
-        return "kernel" if not parent or parent in self._own else "foreign"
-
-    def _known(self, message: dict[str, Any], number: int | None, origin: Origin) -> KernelMessage:
-        return KernelMessage(
-            channel="stdin" if number is None else "iopub",
-            type=message["msg_type"],
-            origin=origin,
-            step=self._steps.get(message["parent_header"].get("msg_id")),
-            spooled=number,
-            header=message["header"],
-            parent=message["parent_header"],
-            metadata=message["metadata"],
-            content=message["content"],
-            buffers=tuple(bytes(each) for each in message["buffers"]),
-        )
+        known = as_message(message, message["runbook"], steps=self._steps, own=self._own)
+        self._on_message(msgspec.structs.replace(known, origin="step"))
 
     async def _wait_idle(self) -> None:
         """Until the running step's last message was handed over, or is known not to come."""

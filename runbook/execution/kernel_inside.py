@@ -128,7 +128,9 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
             if _inside.is_fork:
                 return  # no way to the parent: what a fork inherited of ZeroMQ must not be touched
             msg = self._spooled(msg)
-        super()._really_send(msg, *args, **kwargs)
+        # Without a copy ZeroMQ keeps Python's bytes until a thread of pyzmq's gets its turn: when a step is
+        # busy printing that is late, and all it printed stays in memory.
+        super()._really_send(msg, *args, **{**kwargs, "copy": True})
 
     def _spooled(self, msg: list[Any]) -> list[Any]:
         start = msg.index(DELIM) + 2  # behind the delimiter stands the signature

@@ -14,7 +14,6 @@ Only `kernel` uses this.
 
 import asyncio
 import hmac
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -35,7 +34,7 @@ from runbook.execution.kernel_launch import KernelProcess
 _READ_AHEAD = 64
 _RECONNECT_MILLISECONDS = 5
 
-__all__ = ["CellExecutionComplete", "Cells", "Connection", "DeadKernelError", "read_parts", "read_wire"]
+__all__ = ["CellExecutionComplete", "Cells", "Connection", "DeadKernelError", "read_wire"]
 
 
 class _ReplyChannel(AsyncZMQSocketChannel):  # type: ignore[misc] # jupyter_client's types are not read
@@ -177,17 +176,3 @@ def read_wire(frames: list[bytes], sign: Callable[[list[bytes]], bytes]) -> list
     if len(parts) < 4 or not hmac.compare_digest(signature, sign(parts[:4])):
         return None
     return parts
-
-
-def read_parts(parts: list[bytes] | tuple[bytes, ...]) -> dict[str, Any]:
-    """One message from its parts, dates left as they are written."""
-    header, parent, metadata, content = (json.loads(part) for part in parts[:4])
-    return {
-        "header": header,
-        "msg_id": header["msg_id"],
-        "msg_type": header["msg_type"],
-        "parent_header": parent,
-        "metadata": metadata,
-        "content": content,
-        "buffers": list(parts[4:]),
-    }

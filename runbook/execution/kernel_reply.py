@@ -4,11 +4,12 @@
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from runbook.execution.kernel_launch import ADOPTED_END, KernelProcess
-from runbook.execution.kernel_values import Reply, State, StepError
+from runbook.execution.kernel_values import KernelMessage, Reply, State, StepError
 
 _STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -40,18 +41,23 @@ class Request:
         """How long nothing of this step was heard, its reply included."""
         return (now_ns - max(self.heard_ns, self.replied_ns or 0)) / 1e9
 
-    def from_spool(self, message: dict[str, Any]) -> Reply:
-        """How it ended, from the copy of its reply: for a request that an earlier supervisor sent."""
-        state, reason = _state(message["content"], self)
-        return Reply(
-            state=state,
-            step=self.step,
-            message=self.message,
-            reason=reason,
-            error=_error(message["content"]),
-            ended=_stamp(message["header"].get("date")),
-            execution_count=message["content"].get("execution_count"),
-        )
+
+def recovered(message: KernelMessage) -> Reply:
+    """How a step ended whose supervisor did not live to hear it, from a `runbook_reply` in the spool.
+
+    How long it took, and whether a stranger's code ran meanwhile, is for the reader of the other messages.
+    """
+    request = Request(step=message.step or "", message=str(message.parent.get("msg_id", "")))
+    state, reason = _state(message.content, request)
+    return Reply(
+        state=state,
+        step=request.step,
+        message=request.message,
+        reason=reason,
+        error=_error(message.content),
+        ended=_stamp(message.header.get("date")),
+        execution_count=message.content.get("execution_count"),
+    )
 
 
 def judge(request: Request, process: KernelProcess, timeout_seconds: float | None, *, now_ns: int) -> Reply:
@@ -78,7 +84,7 @@ def judge(request: Request, process: KernelProcess, timeout_seconds: float | Non
     )
 
 
-def _state(content: dict[str, Any], request: Request) -> tuple[State, str]:
+def _state(content: Mapping[str, Any], request: Request) -> tuple[State, str]:
     status = content.get("status")
     if status == "ok" and request.interrupted:  # it may have been cut short and not have noticed
         return "interrupted", "interrupted by a person; it then came to its end without an error"
@@ -132,7 +138,7 @@ def _milliseconds(request: Request, until_ns: int) -> int:
     return max(0, until_ns - request.sent_ns) // 1_000_000
 
 
-def _error(content: dict[str, Any]) -> StepError | None:
+def _error(content: Mapping[str, Any]) -> StepError | None:
     if content.get("status") == "ok":
         return None
     return StepError(

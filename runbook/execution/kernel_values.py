@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-SEGMENT_BYTES = 16 << 20
+SEGMENT_BYTES = 8 << 20
 
 Origin = Literal["step", "late", "kernel", "foreign"]
 """Whose doing a message is: of the step that runs now, of one that has ended (a thread that goes on
@@ -37,7 +37,7 @@ class KernelSpec(msgspec.Struct, frozen=True, kw_only=True):
     context: Mapping[str, str | bool] = {}
     linger_seconds: int = 3600
     segment_bytes: int = SEGMENT_BYTES
-    backlog_bytes: int = 64 << 20
+    backlog_bytes: int = 32 << 20
     """How far a printing step may be ahead of the supervisor (in the spool, not yet released) before its
     `print` waits; 0 means without limit. It never waits when no supervisor is there or nothing moves."""
 

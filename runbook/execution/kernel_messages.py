@@ -1,0 +1,58 @@
+"""A kernel's messages: from the parts on the wire, or in the spool, to values. Light: no client is loaded.
+
+Whose a message is follows from its parent, the request that caused it: one of `steps` (ids of requests and
+the names of the steps they sent), another of ours (`own`), none (the kernel's own), or a stranger's.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runbook.execution.kernel_values import KernelMessage, Origin
+from runbook.execution.spool import SpoolReader
+
+
+def read_parts(parts: Sequence[bytes]) -> dict[str, Any]:
+    """One message from its parts, as jupyter_client would give it, but with dates as they are written."""
+    header, parent, metadata, content = (json.loads(part) for part in parts[:4])
+    return {
+        "header": header,
+        "msg_id": header["msg_id"],
+        "msg_type": header["msg_type"],
+        "parent_header": parent,
+        "metadata": metadata,
+        "content": content,
+        "buffers": list(parts[4:]),
+    }
+
+
+def as_message(
+    message: Mapping[str, Any], number: int | None, *, steps: Mapping[str, str], own: Collection[str] = ()
+) -> KernelMessage:
+    """The value, with its origin; a message of one of `steps` is `late` until somebody knows better."""
+    parent = message["parent_header"].get("msg_id")
+    origin: Origin = "foreign"
+    if parent in steps:
+        origin = "late"
+    elif not parent or parent in own:
+        origin = "kernel"
+    return KernelMessage(
+        channel="stdin" if number is None else "iopub",
+        type=message["msg_type"],
+        origin=origin,
+        step=steps.get(parent),
+        spooled=number,
+        header=message["header"],
+        parent=message["parent_header"],
+        metadata=message["metadata"],
+        content=message["content"],
+        buffers=tuple(bytes(each) for each in message["buffers"]),
+    )
+
+
+def read_spooled(spool: Path, *, after: int, steps: Mapping[str, str]) -> Iterator[KernelMessage]:
+    """What a kernel that is gone had published behind number `after`. `kernel_reply.recovered` says how a
+    step ended whose `runbook_reply` is among it. A jump in the numbers is a gap. Raises StorageError."""
+    for record in SpoolReader(spool, after=after).records():
+        yield as_message(read_parts(record.parts), record.number, steps=steps)
