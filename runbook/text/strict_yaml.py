@@ -16,6 +16,8 @@ import yaml
 from runbook.text.characters import name, refused_in
 
 MAX_DEPTH = 10
+EVERYWHERE = "*"
+"""In `loose`: plain scalars with several meanings are kept under every root key."""
 
 _TRUE_FALSE = {"true": True, "false": False}
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -76,7 +78,8 @@ def read_mapping(
 ) -> dict[str, Node]:
     """The root mapping of the YAML in `lines`. Raises Misread with the first thing that is wrong.
 
-    Under the root keys `loose` plain scalars with several meanings are kept as Loose instead of refused.
+    Under the root keys `loose` plain scalars with several meanings are kept as Loose instead of refused;
+    EVERYWHERE among them stands for all.
     """
     text = "\n".join(lines) + "\n"
     parser = (loader or default_loader())(text)
@@ -177,7 +180,7 @@ class _Reader:
             if key in found:
                 raise Misread(key_line, f"the key {key!r} stands twice")
             if depth == 1:
-                self.is_loose = key in self.loose
+                self.is_loose = key in self.loose or EVERYWHERE in self.loose
             value = self._node(next(self.events), depth, key_line)
             found[key] = msgspec.structs.replace(value, plain=not event.style)
         return found
