@@ -5,26 +5,26 @@ of a file it keeps what the format says, and refuses what YAML 1.1 and 1.2 read 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from runbook.decoding import decode_json, decode_toml
 from runbook.errors import FormatError, ParameterError
 from runbook.text.runbook import Parameter
 from runbook.text.spellings import shown
+from runbook.text.strict_yaml import EVERYWHERE, Loose, Misread, Node, read_mapping
 from runbook.text.values import Given
 
 COMMAND_LINE = "command line"
 ENVIRONMENT = "environment"
 PREFIX = "RUNBOOK_PARAM_"
 MAX_FILE_BYTES = 256 * 1024
-MAX_DEPTH = 20
 
 _NULL = re.compile(r"|~|null")
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?")
 # What one YAML reader (1.1, 1.2, JSON) takes for a boolean, a number or nothing, and another for text.
-_AMBIGUOUS = re.compile(
+_DISPUTED = re.compile(
     r"(?i:y|yes|n|no|on|off|true|false|null|<<|=)"
     r"|[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
@@ -96,95 +96,40 @@ def from_file(data: bytes, *, name: str) -> tuple[Given, ...]:
 
 
 def _yaml(data: bytes, name: str) -> object:
-    import yaml  # loaded only by runs that are given a YAML file
-
     if len(data) > MAX_FILE_BYTES:
         raise FormatError(f"larger than {MAX_FILE_BYTES} bytes", subject=name)
     try:
-        text = data.decode("utf-8")
+        lines = data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as problem:
         raise FormatError(f"not UTF-8 (byte {problem.start})", subject=name) from problem
     try:
-        return _Yaml(yaml.parse(text, Loader=yaml.SafeLoader), name).document()
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        words = getattr(problem, "problem", None) or "a character that YAML does not allow"
+        return {key: _plain(node) for key, node in read_mapping(lines, loose=(EVERYWHERE,)).items()}
+    except Misread as problem:
+        hint = "write it plainly; a text that could be something else stands in quotes"
         raise FormatError(
-            f"not YAML: {words}", subject=name, line=mark.line + 1 if mark else None
+            f"YAML: {problem.message}", subject=name, line=problem.line + 1, hint=hint
         ) from problem
 
 
-class _Yaml:
-    """Builds values from PyYAML's events, so that nothing of its own guessing (YAML 1.1) takes part."""
+def _plain(node: Node) -> object:
+    value = node.value
+    if isinstance(value, Loose):
+        return _loose(value.text, node.line)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
-    def __init__(self, events: Iterator[object], name: str) -> None:
-        self.events = events
-        self.name = name
-        self.line = 1
 
-    def document(self) -> object:
-        self._next("StreamStart")
-        if self._next("DocumentStart", "StreamEnd")[0] == "StreamEnd":
-            return {}
-        value = self._value(self._next(), 0)
-        self._next("DocumentEnd")
-        if self._next()[0] != "StreamEnd":
-            raise self._wrong("a second document")
-        return value
-
-    def _wrong(self, what: str) -> FormatError:
-        return FormatError(f"{what} in YAML", subject=self.name, line=self.line, hint="write it plainly")
-
-    def _next(self, *wanted: str) -> tuple[str, object]:
-        event = next(self.events)
-        kind = type(event).__name__.removesuffix("Event")
-        mark = getattr(event, "start_mark", None)
-        self.line = mark.line + 1 if mark else self.line
-        if kind == "Alias" or getattr(event, "anchor", None) is not None:
-            raise self._wrong("an anchor or alias")
-        if getattr(event, "tag", None) is not None:
-            raise self._wrong("a tag")
-        if wanted and kind not in wanted:
-            raise self._wrong(f"{kind} out of place")
-        return kind, event
-
-    def _value(self, item: tuple[str, object], depth: int) -> object:
-        kind, event = item
-        if depth > MAX_DEPTH:
-            raise self._wrong(f"more than {MAX_DEPTH} levels")
-        if kind == "Scalar":
-            return self._scalar(event)
-        if kind == "SequenceStart":
-            return list(self._items(depth))
-        found: dict[object, object] = {}
-        while (item := self._next())[0] != "MappingEnd":
-            key = self._scalar(item[1]) if item[0] == "Scalar" else None
-            if type(key) is not str:
-                raise self._wrong("a key that is not text")
-            if key in found:
-                raise self._wrong(f"the key {shown(key)} twice")
-            found[key] = self._value(self._next(), depth + 1)
-        return found
-
-    def _items(self, depth: int) -> Iterator[object]:
-        while (item := self._next())[0] != "SequenceEnd":
-            yield self._value(item, depth + 1)
-
-    def _scalar(self, event: object) -> object:
-        text = getattr(event, "value", "")
-        assert isinstance(text, str)
-        if getattr(event, "style", None) is not None:
-            return text  # quoted, literal or folded: text in every reading
-        if _NULL.fullmatch(text):
-            return None
-        if text in ("true", "false"):
-            return text == "true"
-        if _WHOLE.fullmatch(text) and len(text) <= 1000:
-            return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if _AMBIGUOUS.fullmatch(text):
-            raise self._wrong(
-                f"{shown(text)}, which not every reader takes for the same; quote it, or spell it out"
-            )
-        return text
+def _loose(text: str, line: int) -> object:
+    """A plain scalar that YAML readers may dispute: what all of them agree on, or Misread."""
+    if _NULL.fullmatch(text):
+        return None
+    if _WHOLE.fullmatch(text) and len(text) <= 1000:
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _DISPUTED.fullmatch(text):
+        raise Misread(line, f"{shown(text)} means different things to different readers: quote it")
+    return text

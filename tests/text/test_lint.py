@@ -35,7 +35,9 @@ def test_a_plain_runbook_has_no_findings() -> None:
     assert advice(code("print('well')")) == []
 
 
-@pytest.mark.parametrize("path", sorted(Path("runbooks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "runbooks").glob("*.py")), ids=lambda path: path.stem
+)
 def test_the_examples_have_no_findings(path: Path) -> None:
     assert lint(path.read_bytes(), path=path.name) == ()
 

@@ -171,8 +171,10 @@ def test_a_default_is_read_without_running_it(source: str, value: object) -> Non
         "__import__('os')",
     ],
 )
-def test_what_must_be_run_to_be_known_is_no_literal(source: str, tmp_path: Path) -> None:
-    os.chdir(tmp_path)
+def test_what_must_be_run_to_be_known_is_no_literal(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NotLiteral):
         evaluate(source, NAMES)
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ from tests.text.percent_texts import HEADER, percent_texts
 
 SECTION = HEADER.split("\n", 3)[3]
 BARE = "# ---\n" + SECTION
-EXAMPLES = sorted(Path("runbooks").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "runbooks").glob("*.py"))
 # What no machine may decide: these may be left.
 LEFT = {
     *("cell.other-option", "step.tag-spelling", "header.root", "text.trailing-blanks", "text.nfc"),

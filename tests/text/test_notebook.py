@@ -19,7 +19,7 @@ from runbook.text.reader import read
 from runbook.text.runbook import Runbook
 from tests.text.percent_texts import HEADER, percent_texts
 
-EXAMPLES = sorted(Path("runbooks").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "runbooks").glob("*.py"))
 
 
 def runbook_of(text: str) -> Runbook:
