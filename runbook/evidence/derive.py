@@ -13,6 +13,7 @@ from runbook.errors import EvidenceDamaged, ExistsError
 from runbook.evidence import audit, record, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import parse_moment
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
@@ -94,13 +95,21 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
         journal_head=account.head,
         outcome=account.standing.outcome,
         started=start.parse(began).started,
-        ended=now.replace(microsecond=0),
+        ended=max(now, _last(account)).replace(microsecond=0),  # the clock may have been set back
         renderer=RENDERER,
         steps=finished_steps(account),
         manifest=seal.manifest(folder),
     )
     seal.write(folder, finish)
     return finish
+
+
+def _last(account: Account) -> datetime:
+    assert account.last is not None  # `sealed` is an event
+    try:
+        return parse_moment(account.last)
+    except ValueError as error:
+        raise EvidenceDamaged(str(error), subject="journal.jsonl", line=account.length) from error
 
 
 def finished_steps(account: Account) -> tuple[FinishedStep, ...]:

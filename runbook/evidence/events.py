@@ -27,11 +27,14 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `sealed` | last event | `outcome`, `steps` (name → state) |
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
+
+from runbook.instants import parse_stamp
 
 StepState = Literal[
     "pending",
@@ -49,6 +52,8 @@ StepState = Literal[
 ]
 
 Outcome = Literal["succeeded", "deviated", "failed", "stopped", "refused", "unknown"]
+
+_MOMENT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{3}Z")
 
 INLINE_BYTES = 64 << 10
 """A journal line above this has its large keys moved to a blob."""
@@ -81,3 +86,15 @@ def moment(now: datetime) -> str:
         raise ValueError("an instant without a time zone")
     plain = now.astimezone(UTC)
     return f"{plain:%Y-%m-%dT%H:%M:%S}.{plain.microsecond // 1000:03}Z".rjust(24, "0")
+
+
+def is_moment(text: str) -> bool:
+    """Whether `text` has the spelling of `moment`, as far as its digits show."""
+    return _MOMENT.fullmatch(text) is not None
+
+
+def parse_moment(text: str) -> datetime:
+    """Read that spelling back. Raises ValueError for anything else."""
+    if not is_moment(text):
+        raise ValueError(f"{text!r} is not a moment like 2026-11-21T00:07:07.123Z")
+    return parse_stamp(f"{text[:19]}Z").replace(microsecond=int(text[20:23]) * 1000)

@@ -22,7 +22,7 @@ from runbook.canonical import canonical_json, hex_digest
 from runbook.decoding import decode_canonical
 from runbook.errors import EvidenceDamaged, FormatError, NotFoundError, StorageError
 from runbook.evidence.blobs import Blobs
-from runbook.evidence.events import INLINE_BYTES, Event, moment
+from runbook.evidence.events import INLINE_BYTES, Event, is_moment, moment
 from runbook.evidence.folder import ExecutionFolder
 from runbook.system import files
 
@@ -307,13 +307,16 @@ def _event(line: bytes, *, name: str, number: int) -> Event:
     try:
         plain = decode_canonical(line, name=name, line=number + 1)
         envelope = {key: plain.pop(key) for key in ("seq", "prev", "t", "m", "kind")}
-        return msgspec.convert({**envelope, "payload": plain}, Event, strict=True)
+        event = msgspec.convert({**envelope, "payload": plain}, Event, strict=True)
     except FormatError as error:
         raise EvidenceDamaged(error.message, subject=name, line=number + 1) from error
     except KeyError as error:
         raise EvidenceDamaged(f"an event without {error}", subject=name, line=number + 1) from error
     except msgspec.ValidationError as error:
         raise EvidenceDamaged(f"not an event: {error}", subject=name, line=number + 1) from error
+    if not is_moment(event.t):
+        raise EvidenceDamaged("an event with a time that is none", subject=name, line=number + 1)
+    return event
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):

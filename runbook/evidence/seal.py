@@ -20,6 +20,7 @@ One spelling: fixed order, LF, final newline, UTF-8. Written once, never replace
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import get_args
 
@@ -126,7 +127,10 @@ def parse(data: bytes) -> Finish:
         raise EvidenceDamaged(f"not a seal: {_FIRST!r} comes first, a line end last", subject="finish.txt")
     reader = _Lines(lines)
     try:
-        values = {key: _value(reader.next(), key) for key in _KEYS}
+        values: dict[str, str] = {}
+        for key in _KEYS:
+            values[key] = _value(reader.next(), key)
+            _PARSED[key](values[key])  # here, so that the error has its line
         steps: list[FinishedStep] = []
         entries: list[tuple[str, str]] = []
         while reader.more:
@@ -168,19 +172,30 @@ def _value(line: str, key: str) -> str:
 
 
 def _finish(values: dict[str, str], steps: list[FinishedStep], entries: list[tuple[str, str]]) -> Finish:
-    length, _, head = values["journal"].partition(" ")
+    length, head = _end(values["journal"])
     return Finish(
         id=parse_id(values["id"]).text,
         start=_digest(values["start"]),
-        journal_length=int(length),
-        journal_head=_digest(head),
+        journal_length=length,
+        journal_head=head,
         outcome=_outcome(values["outcome"]),
         started=parse_stamp(values["started"]),
         ended=parse_stamp(values["ended"]),
-        renderer=int(values["renderer"]),
+        renderer=_count(values["renderer"]),
         steps=tuple(steps),
         manifest=tuple(entries),
     )
+
+
+def _end(text: str) -> tuple[int, str]:
+    length, _, head = text.partition(" ")
+    return int(length), _digest(head)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is no number from 1")
+    return int(text)
 
 
 def _digest(text: str) -> str:
@@ -215,3 +230,14 @@ def _entry(line: str, before: list[tuple[str, str]]) -> tuple[str, str]:
     if before and name <= before[-1][0]:
         raise ValueError("the manifest is not sorted")
     return name, digest
+
+
+_PARSED: dict[str, Callable[[str], object]] = {
+    "id": parse_id,
+    "start": _digest,
+    "journal": _end,
+    "outcome": _outcome,
+    "started": parse_stamp,
+    "ended": parse_stamp,
+    "renderer": _count,
+}

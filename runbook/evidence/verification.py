@@ -39,6 +39,7 @@ from runbook.evidence.planned_text import (
     read_evidence,
     read_text,
 )
+from runbook.instants import stamp
 from runbook.text.values import values_digest
 
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
@@ -145,7 +146,7 @@ class _Check:
         data = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
         said = start.parse(data)
         self.start = said
-        if said.plan != self.plan_digest:
+        if self.plan_digest and said.plan != self.plan_digest:
             raise EvidenceDamaged("it was started on another plan.json", subject="start.txt")
         if self.plan is None:
             return
@@ -252,6 +253,8 @@ class _Check:
                 subject="finish.txt",
                 line=5,
             )
+        if account.last is not None and stamp(finish.ended) < f"{account.last[:19]}Z":
+            raise EvidenceDamaged("it was sealed before the journal's end", subject="finish.txt", line=7)
         if finish.steps != finished_steps(account):
             raise EvidenceDamaged("its steps are not those of the journal", subject="finish.txt")
 
@@ -270,6 +273,8 @@ class _Check:
     def _derived(self) -> None:
         if self.finish is None or self.account is None or self.sources is None:
             return
+        if self.finish.renderer > RENDERER:
+            self._find("UNVERIFIABLE", "derived", f"made by renderer {self.finish.renderer}, a later one")
         if self.finish.renderer != RENDERER:
             return  # another version wrote them; the manifest holds their bytes
         made = render(Told(account=self.account, sources=self.sources), self.folder)

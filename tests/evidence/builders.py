@@ -132,7 +132,14 @@ def value(name: str, literal: str | None) -> PlannedValue:
 class Told:
     """One execution while it is told. `folder` is real; `writer` is the real one."""
 
-    def __init__(self, where: Path, cells: Sequence[Cell] = CELLS, plan: PlanRecord | None = None) -> None:
+    def __init__(
+        self,
+        where: Path,
+        cells: Sequence[Cell] = CELLS,
+        plan: PlanRecord | None = None,
+        *,
+        trust: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.cells = tuple(cells)
         self.plan = plan or plan_of(cells)
         self.folder = make(where, new_id(BEGAN, "web restart", "7f3a9c"))
@@ -142,7 +149,11 @@ class Told:
         data = canonical_json(msgspec.to_builtins(self.plan)) + b"\n"
         self.folder.plan.write_bytes(data)
         self.folder.runbook.write_bytes(text_of(cells).encode())
-        began = start.start_of(self.plan, plan_digest=digest(data), trust=(), now=BEGAN, monotonic=self.m)
+        kept = [(name, digest(content)) for name, content in (trust or {}).items()]
+        for name, content in (trust or {}).items():
+            self.folder.trust.mkdir(exist_ok=True)
+            (self.folder.trust / name).write_bytes(content)
+        began = start.start_of(self.plan, plan_digest=digest(data), trust=kept, now=BEGAN, monotonic=self.m)
         self.folder.start.write_bytes(start.emit(began))
         self.writer = JournalWriter.create(
             self.folder, start_digest=hex_digest(self.folder.start.read_bytes())

@@ -1,0 +1,2 @@
+from pathlib import Path
+next(Path("blobs").iterdir()).unlink()

