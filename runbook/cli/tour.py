@@ -6,13 +6,13 @@ printed as it comes. Nothing outside the temporary folder is written.
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from runbook.cli import show
 from runbook.errors import CommandFailed, ToolMissing
+from runbook.system import processes
 
 PRINCIPAL = "you@example.com"
 
@@ -65,8 +65,7 @@ def _text_digest(folder: Path) -> str:
     import json
 
     words = [sys.executable, "-m", "runbook", "show", "look_at_this_machine", "--json"]
-    said = subprocess.run(words, cwd=folder, capture_output=True, check=True, env=_environment(folder)).stdout
-    return str(json.loads(said)["text"])
+    return str(json.loads(processes.require(words, cwd=folder, env=_environment(folder)))["text"])
 
 
 def _step(folder: Path, words: str) -> None:
@@ -83,9 +82,7 @@ def _call(folder: Path, words: list[str], *, expect: int = 0) -> None:
     sys.stdout.flush()
     argv = [sys.executable, "-m", *words] if words[0] == "runbook" else words
     # The output goes straight to this terminal, as it would for the person who types the line.
-    code = subprocess.run(
-        argv, cwd=folder, check=False, stdin=subprocess.DEVNULL, env=_environment(folder)
-    ).returncode
+    code = processes.attend(argv, cwd=folder, env=_environment(folder))
     if code != expect:
         raise CommandFailed(words, code, b"", b"", hint="`runbook doctor` says what is missing here")
 

@@ -1,9 +1,9 @@
 """`edit`: a runbook in the person's own editor, then what lint finds in it."""
 
 import shlex
-import subprocess
 
-from runbook.errors import ToolMissing, UsageError
+from runbook.errors import UsageError
+from runbook.system import processes
 from runbook.text.lint import Finding
 from runbook.verbs import names
 from runbook.verbs.lint import lint
@@ -11,7 +11,7 @@ from runbook.workspace import Surroundings, Workspace
 
 
 def edit(workspace: Workspace, name: str, *, around: Surroundings) -> tuple[Finding, ...]:
-    """Open it, wait until the editor ends, and lint. Raises UsageError when no editor is set."""
+    """Open it, wait until the editor ends, and lint. Raises UsageError (none set), ToolMissing."""
     path = names.find_runbook(workspace, name, cwd=around.cwd)
     words = around.env.get("VISUAL") or around.env.get("EDITOR")
     if not words:
@@ -19,9 +19,5 @@ def edit(workspace: Workspace, name: str, *, around: Surroundings) -> tuple[Find
             "neither VISUAL nor EDITOR is set", subject=path, hint="for example: EDITOR=vim runbook edit …"
         )
     argv = [*shlex.split(words), str(workspace.root / path)]
-    try:
-        # The editor needs our terminal: the one child that is not run through system/processes.
-        subprocess.run(argv, check=False)
-    except OSError as error:
-        raise ToolMissing(f"the editor {argv[0]!r} cannot be started: {error.strerror}") from error
+    processes.attend(argv, env=around.env)
     return lint(workspace, (path,), around=around)
