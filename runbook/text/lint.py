@@ -15,51 +15,59 @@ from runbook.text.reader import read
 from runbook.text.reasons import Reason
 from runbook.text.runbook import Runbook
 
-CODES: dict[str, tuple[str, str]] = {
-    # code: what it means, what to do
-    "code.dynamic": (
+
+class Advice(msgspec.Struct, frozen=True):
+    """One row of the table: what a finding means, and what to do."""
+
+    meaning: str
+    hint: str
+
+
+CODES: dict[str, Advice] = {
+    "code.dynamic": Advice(
         "code that runs what is not written in the text",
         "write what is to run into the step; `sh(...)` of runbook.kit for commands",
     ),
-    "code.fetch": (
+    "code.fetch": Advice(
         "something is fetched and run at once",
         "fetch it, compare its digest with one that stands in the text, then run it",
     ),
-    "comment.command": (
+    "comment.command": Advice(
         "a comment that other tools run: jupytext with its defaults, or IPython",
         "put a word in front of it; here it is never run",
     ),
-    "header.no-owner": ("nobody is named who looks after the runbook", "write `owner:` under `runbook:`"),
-    "header.no-title": ("the runbook has no title", "write `title:` under `runbook:`"),
-    "import.neighbour": (
+    "header.no-owner": Advice(
+        "nobody is named who looks after the runbook", "write `owner:` under `runbook:`"
+    ),
+    "header.no-title": Advice("the runbook has no title", "write `title:` under `runbook:`"),
+    "import.neighbour": Advice(
         "an import of a file that nobody approved with this text",
         "write what is needed into the runbook, or make it a package of the environment",
     ),
-    "parameter.overwritten": (
+    "parameter.overwritten": Advice(
         "a parameter is set again behind its declaration, so that a given value is lost",
         "give the new value another name",
     ),
-    "parameter.shadows": ("a parameter hides a name of Python's", "rename it"),
-    "parameter.unused": ("a parameter that nothing reads", "use it, or delete it"),
-    "secret.printed": ("a secret is printed", "leave it out of what is printed"),
-    "secret.written": (
+    "parameter.shadows": Advice("a parameter hides a name of Python's", "rename it"),
+    "parameter.unused": Advice("a parameter that nothing reads", "use it, or delete it"),
+    "secret.printed": Advice("a secret is printed", "leave it out of what is printed"),
+    "secret.written": Advice(
         "something that looks like a secret stands in the text, and in its history from then on",
         'declare a parameter `name: Secret = secret("env:NAME")`, and replace this secret: it is known now',
     ),
-    "step.no-undo": (
+    "step.no-undo": Advice(
         "a step tagged `danger` that no other step undoes",
         'add a step with undoes="NAME", or say in prose how it is put back',
     ),
-    "step.unnamed": (
+    "step.unnamed": Advice(
         "a step that has only a number, which changes when another step is put before it",
         'give it a title, or name="…"',
     ),
-    "text.mixed-scripts": (
-        "a word mixes letters of two alphabets that look alike",
-        "write it in one alphabet",
+    "text.mixed-scripts": Advice(
+        "a word mixes letters of two alphabets that look alike", "write it in one alphabet"
     ),
 }
-"""Every finding that is advice: code, meaning and hint. The reader's own are in `reasons.CODES`."""
+"""Every finding that is advice. The reader's own are in `reasons.CODES`."""
 
 # Latin with Cyrillic or Greek in one word: `раypal`. Other mixtures (CJK) are ordinary.
 _MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u03ff\u0400-\u052f])\w+\b")
@@ -94,7 +102,7 @@ def lint(data: bytes, *, path: str, neighbours: Collection[str] = ()) -> tuple[F
                     path=path,
                     line=note.line or None,
                     message=note.message,
-                    hint=CODES[note.code][1],
+                    hint=CODES[note.code].hint,
                 )
             )
     return tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.code)))

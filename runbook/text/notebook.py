@@ -19,7 +19,7 @@ from runbook.text.notebook_text import LIMIT_BYTES, text_of_notebook
 from runbook.text.reasons import Reason, reason
 from runbook.text.runbook import Runbook
 
-_HINT = "write the cells plainly, as docs/reference/text.md shows; other tools would see another notebook"
+_HINT = "write the cells plainly, each under its `# %%`: other tools would see another notebook in it"
 # With these jupytext changes what a cell is or holds, wherever they come from.
 _CHANGING = ("active", "language", "run_control", "magic_args", "cell_type", "incorrectly_encoded_metadata")
 _NAMES = {"code": "code", "markdown": "prose", "raw": "raw text"}

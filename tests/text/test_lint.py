@@ -23,7 +23,7 @@ def advice(cells: str, *, neighbours: tuple[str, ...] = ()) -> list[tuple[str, i
     """Code, line below the header, and message of each piece of advice about these cells."""
     found = lint(f"{OWNED}\n\n{cells}".encode(), path="x.py", neighbours=neighbours)
     assert all(finding.degree == "finding" for finding in found), found
-    assert all(finding.hint == CODES[finding.code][1] for finding in found)
+    assert all(finding.hint == CODES[finding.code].hint for finding in found)
     return [(finding.code, (finding.line or 0) - TOP, finding.message) for finding in found]
 
 
@@ -261,10 +261,10 @@ def test_a_second_opinion_becomes_findings() -> None:
 
 def test_codes_are_of_one_kind() -> None:
     assert not set(CODES) & set(REASONS)
-    for name, (meaning, hint) in CODES.items():
+    for name, advice_ in CODES.items():
         assert re.fullmatch(r"[a-z]+\.[a-z-]+", name)
-        assert meaning
-        assert hint
+        assert advice_.meaning
+        assert advice_.hint
 
 
 @settings(max_examples=100, deadline=None)

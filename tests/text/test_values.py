@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import pickle
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 
@@ -438,3 +439,27 @@ def test_the_digest_is_the_same_in_every_version() -> None:
     values = resolve(parameters_of("a: int = 1\nb: set[str] = {'y', 'x'}"), (), base=BASE)
     pinned = "93020e685047d918d3f7686efd0606a494e1acd5e77bb904f039ccb1d831eea2"
     assert values_digest(values) == f"sha256:{pinned}"
+
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/parameters.md").read_text("utf-8")
+ROWS = re.findall(
+    r"^\| `([^\n]*?)` \| (`.*?) \| ?(.*?) ?\|$", PAGE.split("### Text to value")[1], re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("annotation", "accepted", "refused"), ROWS, ids=[row[0] for row in ROWS])
+def test_the_page_on_parameters_says_what_is_converted(annotation: str, accepted: str, refused: str) -> None:
+    kind = parse(annotation.replace("\\|", "|"))
+    for raw in re.findall(r"`([^`]+)`", accepted):
+        require(from_text(raw, kind, base=BASE), kind)
+    for raw in re.findall(r"`([^`]+)`", refused):
+        with pytest.raises(Unfit):
+            from_text(raw, kind, base=BASE)
+
+
+def test_the_page_on_parameters_has_every_type_and_a_declaration_that_is_read() -> None:
+    assert len(ROWS) == 17
+    declaration = PAGE.split("```python\n", 1)[1].split("```", 1)[0].split("\n", 1)[1]
+    assert [parameter.name for parameter in parameters_of(declaration)] == [
+        *("host", "wait_seconds", "since", "mode", "where", "message", "hosts", "retries")
+    ]
