@@ -126,7 +126,8 @@ def verdicts(answer: Answer) -> None:
         show.say(f"  trust: {each.trust}")
         for counted in each.counted:
             show.say(f"  counts: {counted.principal}, {counted.allows}, until {stamp(counted.expires)}")
-        for other in each.not_counted:
+        needed = not each.permitted or each.approved
+        for other in each.not_counted if needed else ():
             show.say(f"  does not count: {other.principal}: {other.code}: {other.message}")
         for reason in each.reasons:
             line = "" if reason.line is None else f"line {reason.line}: "

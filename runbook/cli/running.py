@@ -30,7 +30,7 @@ def go(
     if not json:
         describe.banner(record)
     with verb.start(workspace, execution, around=around) as session:
-        result = sit(session, folder, quiet=json)
+        result = sit(session, folder, quiet=json, attended=record.kind == "interactive")
     shown = workspace.relative(execution)
     if json:
         show.json(describe.plain_result(result, shown))
@@ -39,14 +39,14 @@ def go(
     return result
 
 
-def sit(session: Session, folder: ExecutionFolder, *, quiet: bool) -> Result:
-    """Drive a session from this terminal until the run has ended."""
+def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: bool) -> Result:
+    """Drive a session from this terminal until the run has ended. `attended` shows what each step will do."""
     driver: Driver
     if quiet and not has_terminal():
         driver = Quiet()
     else:
         out = sys.stderr if quiet else sys.stdout
-        driver = Terminal(sources=_sources(folder), blobs=Blobs(folder.blobs), out=out)
+        driver = Terminal(sources=_sources(folder) if attended else {}, blobs=Blobs(folder.blobs), out=out)
     try:
         return session.drive(driver)
     except EOFError as error:

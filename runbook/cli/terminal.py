@@ -5,6 +5,7 @@ A visitor only (DESIGN §7.2): decides nothing, keeps nothing. All text from the
 
 import os
 import select
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
@@ -123,6 +124,12 @@ class Terminal:
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._line(f"   note by {event['by']}: {event['words']}", "cyan")
 
+    def _on_kit(self, event: Mapping[str, Any]) -> None:
+        if event.get("what") == "note":
+            self._line(f"   note: {event.get('words', '')}", "cyan")
+        elif event.get("what") == "sh-started":
+            self._line(f"   $ {_command(event.get('argv'))}", "dim")
+
     def _on_interrupted(self, event: Mapping[str, Any]) -> None:
         self._line(f"! {event['how']} by {event['by']}", "yellow")
 
@@ -232,6 +239,11 @@ _ASKED: dict[Choice, str] = {
     "decline": "why was it not done?",
     "note": "note:",
 }
+
+
+def _command(argv: object) -> str:
+    """A command as one could type it."""
+    return shlex.join(map(str, argv)) if isinstance(argv, list | tuple) else str(argv)
 
 
 def _is_kits_own(event: Mapping[str, Any]) -> bool:
