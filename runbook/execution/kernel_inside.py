@@ -12,7 +12,8 @@ ipykernel and what that brings. What is changed, and why:
 6. what child processes write to the inherited output is decoded whole and published before the step ends;
 7. `input()` and `getpass()` say plainly that this run answers no questions, when it does not;
 8. an interrupt reaches a step that awaits;
-9. a second client cannot take over the first one's identity, and with it the replies.
+9. a second client cannot take over the first one's identity, and with it the replies;
+10. the kernel does not keep what a step prints (IPython would, for a history that nobody reads).
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from typing import Any
 from ipykernel.iostream import MASTER, IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.error import StdinNotImplementedError
 from IPython.core.profiledir import ProfileDir
 from jupyter_client.session import DELIM
@@ -276,8 +278,17 @@ def _exit_code(reply: Any) -> int:
     return int(value) & 0xFF if reply.get("ename") == "SystemExit" and value.isdecimal() else 1
 
 
+class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types here
+    """Runs the code, and keeps none of its output (10)."""
+
+    def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
 class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
     """Runs the steps (4, 6, 7, 8)."""
+
+    shell_class = Shell
 
     async def do_execute(self, *args: Any, cell_meta: Any = None, cell_id: Any = None, **kwargs: Any) -> Any:
         asked = cell_meta.get("runbook", {}) if cell_meta else {}
