@@ -185,7 +185,7 @@ class Supervision:
             ms=reply.milliseconds,
             reply="ok" if reply.state == "succeeded" else "error" if error is not None else None,
         )
-        self._chronicle.boundary()
+        # Made durable with what follows: the next step's start, a question, or the end.
         return state
 
     async def _ask(self, question: Question) -> None:
