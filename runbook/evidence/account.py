@@ -271,10 +271,14 @@ class Teller:
                 attempt.times["iopub.status.idle"] = t
             case "execute_input", _:
                 attempt.times["iopub.execute_input"] = t
-            case "execute_reply", _:
+            case "execute_reply" | "runbook_reply", _:
                 attempt.times["shell.execute_reply"] = t
         count = told.get("execution_count")
-        if kind in ("execute_input", "execute_reply") and isinstance(count, int) and count >= 0:
+        if (
+            kind in ("execute_input", "execute_reply", "runbook_reply")
+            and isinstance(count, int)
+            and count >= 0
+        ):
             attempt.count = count
 
 

@@ -117,7 +117,9 @@ def _who(account: Account) -> Iterator[Block]:
         (
             "kernel",
             (
-                Said(f"{event.text('implementation')} {event.text('python')}"),
+                Said(event.text("implementation")),
+                ", Python ",
+                Said(event.text("python")),
                 f", process {event.number('pid')}",
             ),
         )

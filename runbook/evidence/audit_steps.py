@@ -81,7 +81,7 @@ def _attempt(told: AttemptAccount, planned_source: str, get: messages.Get) -> It
         rows.append(("DEVIATION", ("the source that ran is not the reviewed one: ", Said(attempt.source))))
     if attempt.reason:
         rows.append(("reason", (Said(attempt.reason),)))
-    if attempt.error:
+    if attempt.error and attempt.error != attempt.reason:
         rows.append(("error", (Said(_cut_line(attempt.error)),)))
     yield Facts(tuple(rows))
     yield from _outputs(told.outputs, get)

@@ -3,8 +3,8 @@
 The chain says that lines were not changed since; this says that they make sense: 1 the first event opens
 the run of this very plan; 2 nothing comes after `sealed`; 3 steps are the plan's, attempts are counted one by
 one, each end has its start; 4 the source of each attempt is the planned one, and what the kernel says it
-executed is that source; 5 no end claims `succeeded` without the kernel's reply; 6 the seal's words are what
-the events come to; 7 the monotonic clock never runs back, but where a supervisor went on (another boot).
+executed is that source; 5 no end claims `succeeded` without the kernel's reply, or against it; 6 the seal's
+words are what the events come to; 7 the monotonic clock never runs back, but where a supervisor went on.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ class Examiner:
         self._steps: Mapping[str, PlannedStep] = {step.name: step for step in plan.steps}
         self._attempts: dict[str, int] = {}
         self._open: dict[str, str] = {}  # step → source of the attempt that has no end yet
+        self._replies: dict[str, str] = {}  # request → the last status the kernel gave
         self._last_m: int | None = None
         self._sealed: Event | None = None
         self.problems: list[tuple[int, str]] = []
@@ -46,6 +47,8 @@ class Examiner:
                 self._started(event, name)
             case "step-ended":
                 self._ended(event, name)
+            case "message" if event.text("type") in ("execute_reply", "runbook_reply"):
+                self._replied(event)
             case "message" if event.text("type") == "execute_input" and name in self._open:
                 self._executed(event, name)
             case "sealed":
@@ -92,8 +95,17 @@ class Examiner:
             self._say(line, f"an end of {name!r} without a start")
             return
         del self._open[name]
-        if event.text("state") in ("succeeded", "deviated") and event.text("reply") != "ok":
+        if event.text("state") not in ("succeeded", "deviated"):
+            return
+        if event.text("reply") != "ok":
             self._say(line, f"{name!r} is called {event.text('state')} without the kernel's reply")
+        elif self._replies.get(event.text("message"), "ok") != "ok":
+            self._say(line, f"{name!r} is called {event.text('state')} against the kernel's reply")
+
+    def _replied(self, event: Event) -> None:
+        content = event.payload.get("content")
+        status = content.get("status") if isinstance(content, Mapping) else None
+        self._replies[event.text("parent")] = status if isinstance(status, str) else "unreadable"
 
     def _executed(self, event: Event, name: str) -> None:
         content = event.payload.get("content")

@@ -18,7 +18,17 @@ EXECUTION_BYTES = 512 << 20
 EXECUTION_MESSAGES = 4_000_000
 RESERVE_BYTES = 8 << 20
 """What `VITAL` messages of one step may take beyond the limits."""
-VITAL = frozenset({"status", "execute_input", "execute_reply", "error", "input_request", "shutdown_reply"})
+VITAL = frozenset(
+    {
+        "status",
+        "execute_input",
+        "execute_reply",
+        "runbook_reply",  # the reply as our kernel's bootstrap repeats it into the spool
+        "error",
+        "input_request",
+        "shutdown_reply",
+    }
+)
 """Messages that are kept when the limit is reached: they say how the step went."""
 
 

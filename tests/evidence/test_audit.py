@@ -84,7 +84,7 @@ def test_the_audit_says_who_what_when_where_and_on_whose_approval(tmp_path: Path
         "- environment: `prod`\n",
         "- operator: `alice`, as the login claims\n",
         "- host: `runner1`\n",
-        "- kernel: `CPython 3.11.9`, process 4712\n",
+        "- kernel: `CPython`, Python `3.11.9`, process 4712\n",
         "- first event: `2026-11-21T00:12:05.250Z`\n",
         "- `bob@example.com`, statement `sha256:0000",
         "- `host`: `str` = `'web1'`, from `command line`\n",
