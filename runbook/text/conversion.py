@@ -70,7 +70,8 @@ def from_text(raw: str, kind: Type, *, base: Path) -> object:
 def _nesting(text: str) -> int:
     """How deep JSON nests, told without recursion: a decoder's own limit changes from Python to Python."""
     depth = deepest = 0
-    for mark in re.findall(r'"(?:[^"\\]|\\.)*"|[][{}]', text):
+    # The closing quote is optional, so that a string without an end is passed over once, not once per quote.
+    for mark in re.findall(r'"(?:[^"\\]|\\.)*"?|[][{}]', text, re.DOTALL):
         if mark in ("[", "{"):
             depth += 1
             deepest = max(deepest, depth)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from runbook.text.literals import evaluate
 from runbook.text.runbook import Cell, Step
 from runbook.text.values import DEFAULT, Value
 
@@ -21,7 +22,8 @@ def inject(steps: Sequence[Step], values: Sequence[Value]) -> tuple[Step, ...]:
 
     Only values that were given are written (a default stays where it was reviewed), and never a secret.
     Nothing to write leaves the steps as they are. The injected step's cell has the lines 0. Raises ValueError
-    for values of steps that declare none, and for a name that is not one: neither comes from `resolve`.
+    for values of steps that declare none, and for a name or literal that is not one; `resolve` makes none of
+    these.
     """
     lines = [_assignment(value) for value in values if value.origin != DEFAULT and not value.secret]
     if not lines:
@@ -48,6 +50,7 @@ def _assignment(value: Value) -> str:
         raise ValueError(f"not a parameter's name: {value.name[:60]!r}")
     if value.literal is None:
         raise ValueError(f"{value.name} has no literal")
+    evaluate(value.literal)  # raises NotLiteral, a ValueError: nothing but a literal is ever written as code
     return f"{value.name} = {value.literal}"
 
 

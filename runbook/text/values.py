@@ -68,6 +68,9 @@ def resolve(parameters: Sequence[Parameter], given: Sequence[Given], *, base: Pa
     """
     if not base.is_absolute():
         raise ValueError(f"the folder that relative paths start from is not absolute: {base}")
+    if any(giver.origin == DEFAULT for giver in given):
+        # Such a value would pass for the reviewed default, and would not be injected.
+        raise ValueError("nobody who gives a value is called 'default'")
     chosen, problems = _choose(parameters, given)
     values: list[Value] = []
     for parameter in parameters:

@@ -76,6 +76,12 @@ def test_a_name_that_is_not_one_is_never_written_as_code(name: str) -> None:
         inject(steps(), [value(name, "x", "'x'")])
 
 
+@pytest.mark.parametrize("written", ["1\nimport os", "__import__('os')", "1; x", "", "f'{x}'", None])
+def test_what_is_no_literal_is_never_written_as_code(written: str | None) -> None:
+    with pytest.raises(ValueError, match=r"literal|computed"):
+        inject(steps(), [value("host", "x", written)])
+
+
 def test_values_without_a_declaration_are_a_bug() -> None:
     with pytest.raises(ValueError, match="declare no parameters"):
         inject(steps()[:1], resolved(wait="5"))

@@ -5,6 +5,7 @@ import json
 import math
 import pickle
 import re
+import time as time_module
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 
@@ -370,6 +371,19 @@ def test_a_value_from_a_plan_is_read_back_exactly() -> None:
     assert problems(parameters_of("where: Path"), forged) == ("where: computed by the text (plan)",)
     wrong = Given(name="where", raw="'x'", origin="plan", form="literal")
     assert problems(parameters_of("where: Path"), wrong) == ("where: 'x' is not Path: give a path (plan)",)
+
+
+def test_nobody_gives_a_value_in_the_name_of_the_default() -> None:
+    with pytest.raises(ValueError, match="nobody who gives a value is called 'default'"):
+        resolve(parameters_of("host: str = 'a'"), [said("host", "evil", "default")], base=BASE)
+
+
+def test_a_hostile_json_is_refused_in_no_time() -> None:
+    hostile = '\\"' * 32_000
+    begun = time_module.monotonic()
+    with pytest.raises(Unfit, match="written as JSON"):
+        from_text(f"[{hostile}", parse("list"), base=BASE)
+    assert time_module.monotonic() - begun < 2
 
 
 def test_a_base_that_is_not_absolute_is_a_bug() -> None:
