@@ -31,10 +31,10 @@ def meta_of(plain: Mapping[str, object]) -> Meta:
     """Metadata as it is compared. Raises ValueError for what JSON cannot say."""
     if not plain:
         return ()
-    return tuple(
-        (key, json.dumps(plain[key], sort_keys=True, ensure_ascii=False, allow_nan=False))
-        for key in sorted(plain)
-    )
+    return tuple((key, _spelled(plain[key])) for key in sorted(plain))
+
+
+_spelled = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode
 
 
 def plain_of(meta: Meta) -> dict[str, object]:

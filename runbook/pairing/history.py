@@ -83,8 +83,8 @@ def restore(place: Place, pair: Pair, number: int, *, now: datetime) -> Path:
     with session.state.locked():
         side = observe(place, name, limit_bytes=limit)
         if side.data is not None and side.digest is not None:
-            session.keep_versions(pair, [(side.data, f"{wanted.side} saved")])
-            session.store.ensure_durable(side.digest)
+            session.keep_version(pair, side.data, f"{wanted.side} saved")
+            session.flush_versions(ensure=[side.digest])
         if side.digest != wanted.digest:
             files.make_folder(side.path.parent)
             swap.replace_if(side.path, data, expected=side.digest)

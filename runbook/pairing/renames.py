@@ -3,6 +3,7 @@
 Only where one thing went and one came; a target that is taken, and sides renamed apart, are reported.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from runbook.canonical import digest
-from runbook.errors import NotFoundError, RunbookError
+from runbook.errors import NotFoundError, RunbookError, StoreDamaged
 from runbook.pairing.observe import TEXT_LIMIT_BYTES, look
 from runbook.pairing.places import Pair
 from runbook.pairing.reports import PairReport, Problem
@@ -83,15 +84,11 @@ def _follow(session: Session, record: Record, target: Pair) -> PairReport | None
 
 def _moved(session: Session, record: Record, target: Pair) -> None:
     """The pair goes by another name; its history goes on under it, beginning with what it was."""
-    session.store.record(
-        target.name,
-        [
-            (known, len(session.store.get(known)), f"{side} renamed from {record.name}")
-            for known, side in ((record.text, "text"), (record.notebook, "notebook"))
-            if known is not None
-        ],
-        now=session.now,
-    )
+    for known, side in ((record.text, "text"), (record.notebook, "notebook")):
+        with contextlib.suppress(NotFoundError, StoreDamaged):
+            if known is not None:
+                session.keep_version(target, session.store.get(known), f"{side} renamed from {record.name}")
+    session.flush_versions()
     session.state.forget(record.name)
     session.state.keep(
         [

@@ -11,7 +11,7 @@ from runbook.pairing.places import Pair, Place
 from runbook.pairing.reports import PairReport
 from runbook.pairing.round import sync_once
 from runbook.pairing.session import Options, Session
-from runbook.pairing.writing import finish
+from runbook.pairing.writing import finish, write_all
 from runbook.system import swap
 
 Answer = Literal["text", "notebook", "both", "edit"]
@@ -35,22 +35,25 @@ def resolve(
         if edited is not None:
             _replace_text(session, pair, edited)
         for _ in range(5):
-            try:
-                report = sync_once(session, pair, take=side)
-            except ChangedMeanwhile:
-                finish(session, pair)
-                continue
-            if report is None:
+            found = sync_once(session, pair, take=side)
+            if found.report is None:
                 raise UsageError("there is nothing to resolve here", subject=pair.name)
-            return report
+            wrong = write_all(session, [found.write]) if found.write is not None else {}
+            session.flush_versions()
+            session.flush_records()
+            if not wrong:
+                return found.report
+            finish(session, pair)
+            if not isinstance(wrong[pair.name], ChangedMeanwhile):
+                raise wrong[pair.name]
     raise StorageError("the files do not stop changing", subject=pair.name, hint="wait for the other writer")
 
 
 def _replace_text(session: Session, pair: Pair, edited: bytes) -> None:
     side = observe(session.place, pair.name, limit_bytes=TEXT_LIMIT_BYTES)
-    seen = [] if side.data is None else [(side.data, "text saved")]
-    session.keep_versions(pair, [*seen, (edited, "text resolved")])
-    if side.digest is not None:
-        session.store.ensure_durable(side.digest)
+    if side.data is not None:
+        session.keep_version(pair, side.data, "text saved")
+    session.keep_version(pair, edited, "text resolved")
+    session.flush_versions(ensure=[] if side.digest is None else [side.digest])
     if side.digest != digest(edited):
         swap.replace_if(side.path, edited, expected=side.digest)

@@ -19,24 +19,28 @@ from runbook.pairing.state import Record
 from runbook.pairing.table import Does, decide
 from runbook.pairing.texts import Text, Unreadable, read_text
 from runbook.pairing.view import View, is_no_runbook, seen, sides_of, view_of
-from runbook.pairing.writing import Writes, write
+from runbook.pairing.writing import Write
 from runbook.system import files
 
 
-def sync_once(session: Session, pair: Pair, *, take: Take | None = None) -> PairReport | None:
-    """One round; None for a text that is no runbook. Raises ChangedMeanwhile when somebody saved meanwhile,
-    StorageError when a side cannot be read or written."""
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round comes to: the report (None: the text is no runbook) and what is to be written for it."""
+
+    report: PairReport | None
+    write: Write | None = None
+
+
+def sync_once(session: Session, pair: Pair, *, take: Take | None = None) -> Round:
+    """One round, short of writing the two files. Raises StorageError when a side cannot be read."""
     record = session.state.records.get(pair.name)
     sides = sides_of(session, pair)
     if record is not None and take is None and _is_as_known(record, sides):
         _restamp(session, record, sides)
-        if record.is_runbook:
-            return _report(pair, "unchanged", "in step")
-        return None
+        return Round(report=_report(pair, "unchanged", "in step") if record.is_runbook else None)
     view = view_of(session, pair, record, sides)
     if is_no_runbook(view):
         _remember(session, view, is_runbook=False)
-        return None
+        return Round(report=None)
     _keep_seen(session, view)
     text, notebook, alike = seen(view)
     does = decide(text, notebook, has_base=view.base is not None, alike=alike)
@@ -55,7 +59,7 @@ def _restamp(session: Session, record: Record, sides: tuple[Side, Side]) -> None
     text, notebook = sides
     fresh = msgspec.structs.replace(record, text_stamp=text.stamp, notebook_stamp=notebook.stamp)
     if fresh != record and not session.options.check:
-        session.state.keep([fresh])
+        session.remember(fresh)
 
 
 def _keep_seen(session: Session, view: View) -> None:
@@ -63,18 +67,15 @@ def _keep_seen(session: Session, view: View) -> None:
     if session.options.check:
         return
     record = view.record
-    fresh = [
-        (side.data, label)
-        for side, known, label in (
-            (view.text, record and record.text, "text saved"),
-            (view.notebook, record and record.notebook, "notebook saved"),
-        )
-        if side.data is not None and side.digest != known
-    ]
-    session.keep_versions(view.pair, fresh)
+    for side, known, label in (
+        (view.text, record and record.text, "text saved"),
+        (view.notebook, record and record.notebook, "notebook saved"),
+    ):
+        if side.data is not None and side.digest != known:
+            session.keep_version(view.pair, side.data, label)
 
 
-def _do(session: Session, view: View, does: Does, take: Take | None) -> PairReport:
+def _do(session: Session, view: View, does: Does, take: Take | None) -> Round:
     if does is Does.QUARANTINE:
         return _quarantined(session, view)
     if view.doubt is not None and not session.options.accept and does not in (Does.NOTHING, Does.FORGET):
@@ -84,7 +85,7 @@ def _do(session: Session, view: View, does: Does, take: Take | None) -> PairRepo
     if does is Does.FORGET:
         if not session.options.check:
             session.state.forget(view.pair.name)
-        return _report(view.pair, "recorded", "both sides are gone; their versions are kept")
+        return Round(report=_report(view.pair, "recorded", "both sides are gone; their versions are kept"))
     if does in (Does.NOTHING, Does.RECORD):
         return _recorded(session, view)
     if does is Does.MAKE_NOTEBOOK:
@@ -108,31 +109,29 @@ def _remember(session: Session, view: View, **changes: Any) -> None:
         "foreign": view.record.foreign if view.record else {},
     }
     if not session.options.check:
-        session.state.keep([Record(**{**fields, **changes})])
+        session.remember(Record(**{**fields, **changes}))
 
 
-def _quarantined(session: Session, view: View) -> PairReport:
+def _quarantined(session: Session, view: View) -> Round:
     problems = [read.problem for read in (view.read_text, view.read_notebook) if isinstance(read, Unreadable)]
     reads = [read for read in (view.read_text, view.read_notebook) if isinstance(read, Unreadable)]
     refused = all(read.kind == "refused" for read in reads)
     _remember(session, view, settled=False)
     which = view.pair.name if isinstance(view.read_text, Unreadable) else view.pair.notebook_name
     message = f"{which}: {problems[0].message}; both files stay as they are" if problems else "unreadable"
-    return _report(view.pair, "refused" if refused else "quarantined", message, problems=tuple(problems))
+    return _round(view.pair, "refused" if refused else "quarantined", message, problems=tuple(problems))
 
 
-def _tiny(session: Session, view: View) -> PairReport:
+def _tiny(session: Session, view: View) -> Round:
     _remember(session, view, settled=False)
     hint = (
         f"if that is meant: runbook sync {view.pair.name} --accept; if not: runbook versions {view.pair.name}"
     )
     problem = Problem(code="side.tiny", message=view.doubt or "", hint=hint)
-    return _report(
-        view.pair, "quarantined", f"{view.doubt}; both files stay as they are", problems=(problem,)
-    )
+    return _round(view.pair, "quarantined", f"{view.doubt}; both files stay as they are", problems=(problem,))
 
 
-def _orphan(session: Session, view: View) -> PairReport:
+def _orphan(session: Session, view: View) -> Round:
     name, other = view.pair.name, view.pair.notebook_name
     _remember(session, view, settled=False)
     if view.base is None:
@@ -140,12 +139,10 @@ def _orphan(session: Session, view: View) -> PairReport:
     else:
         words = f"{name} is gone, {other} is still there"
         hint = f"remove {other} too, or bring the text back: runbook restore {name}"
-    return _report(
-        view.pair, "orphan", words, problems=(Problem(code="side.gone", message=words, hint=hint),)
-    )
+    return _round(view.pair, "orphan", words, problems=(Problem(code="side.gone", message=words, hint=hint),))
 
 
-def _recorded(session: Session, view: View) -> PairReport:
+def _recorded(session: Session, view: View) -> Round:
     foreign: dict[str, str] = {}
     if isinstance(view.read_notebook, Notebook):
         known = view.record.foreign if view.record else {}
@@ -153,7 +150,7 @@ def _recorded(session: Session, view: View) -> PairReport:
     notes = _settle_conflict(session, view)
     changes = {"base_text": view.text.digest, "base_notebook": view.notebook.digest}
     _remember(session, view, **changes, foreign=foreign, settled=True, conflict=None)
-    return _report(view.pair, "recorded", "in step", notes=notes)
+    return _round(view.pair, "recorded", "in step", notes=notes)
 
 
 def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
@@ -178,7 +175,7 @@ def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem 
     return None if fresh == current.metadata else fresh
 
 
-def _made_notebook(session: Session, view: View) -> PairReport:
+def _made_notebook(session: Session, view: View) -> Round:
     """From its last version, so that the outputs of what did not change come back; else without any."""
     pair, text = view.pair, view.read_text
     if not isinstance(text, Text):
@@ -196,13 +193,12 @@ def _made_notebook(session: Session, view: View) -> PairReport:
         if isinstance(metadata, Problem):
             return _refused(session, view, (metadata,))
         data = first_notebook(text, metadata or {})
-    if not session.options.check:
-        record = Record(name=pair.name, notebook_name=pair.notebook_name)
-        write(session, pair, (view.text, view.notebook), Writes(notebook=data), record)
-    return _report(
+    record = Record(name=pair.name, notebook_name=pair.notebook_name)
+    return _round(
         pair,
         "made-notebook",
         "made the notebook",
+        Write(pair=pair, sides=(view.text, view.notebook), notebook=data, record=record),
         wrote_notebook=True,
         cells=len(text.cells),
         outputs_kept=kept,
@@ -213,7 +209,7 @@ def _agreed(base: Base | None, last: Notebook) -> Base | None:
     return None if base is None else Base(text=base.text, notebook=last)
 
 
-def _made_text(session: Session, view: View) -> PairReport:
+def _made_text(session: Session, view: View) -> Round:
     """An edit in the notebook beats the deletion of the text: it comes back with the edit in it."""
     pair, notebook = view.pair, view.read_notebook
     if view.base is None or not isinstance(notebook, Notebook):
@@ -223,23 +219,22 @@ def _made_text(session: Session, view: View) -> PairReport:
         return _refused(session, view, found.problems)
     base_data = session.store.get(view.record.base_text) if view.record and view.record.base_text else b""
     data = found.text or base_data
-    if not session.options.check:
-        record = Record(name=pair.name, notebook_name=pair.notebook_name)
-        write(session, pair, (view.text, view.notebook), Writes(text=data), record)
+    record = Record(name=pair.name, notebook_name=pair.notebook_name)
+    write = Write(pair=pair, sides=(view.text, view.notebook), text=data, record=record)
     words = "made the text again: it was deleted while the notebook was edited"
-    return _report(pair, "made-text", words, wrote_text=True, cells=found.cells)
+    return _round(pair, "made-text", words, write, wrote_text=True, cells=found.cells)
 
 
-def _refused(session: Session, view: View, problems: tuple[Problem, ...]) -> PairReport:
+def _refused(session: Session, view: View, problems: tuple[Problem, ...]) -> Round:
     _remember(session, view, settled=False)
     first = problems[0]
     where = f"cell {first.cell}: " if first.cell else ""
-    return _report(
+    return _round(
         view.pair, "refused", f"{where}{first.message}; both files stay as they are", problems=problems
     )
 
 
-def _merged(session: Session, view: View, take: Take | None) -> PairReport:
+def _merged(session: Session, view: View, take: Take | None) -> Round:
     text, notebook, pair = view.read_text, view.read_notebook, view.pair
     if not isinstance(text, Text) or not isinstance(notebook, Notebook):
         return _quarantined(session, view)
@@ -253,7 +248,7 @@ def _merged(session: Session, view: View, take: Take | None) -> PairReport:
         return _refused(session, view, found.problems)
     conflict = _conflict_copy(session, view, found) if found.is_disputed else None
     notes = () if found.is_disputed else _settle_conflict(session, view)
-    _write_merged(session, view, found, conflict)
+    write = _write_merged(session, view, found, conflict)
     after = read_text(found.text) if found.text is not None else text
     stale = newly_stale(text, after) if isinstance(after, Text) and found.text is not None else ()
     action, words = _action(found)
@@ -261,10 +256,11 @@ def _merged(session: Session, view: View, take: Take | None) -> PairReport:
     if found.is_disputed:
         hint = f"runbook resolve {pair.name} --take text|notebook|both"
         problems = (Problem(code="pair.conflict", message=words, hint=hint),)
-    return _report(
+    return _round(
         pair,
         action,
         words,
+        write,
         problems=problems,
         notes=notes,
         cells=found.cells,
@@ -291,9 +287,7 @@ def _action(found: Flow) -> tuple[Action, str]:
     return "recorded", "in step"
 
 
-def _write_merged(session: Session, view: View, found: Flow, conflict: str | None) -> None:
-    if session.options.check:
-        return
+def _write_merged(session: Session, view: View, found: Flow, conflict: str | None) -> Write | None:
     pair = view.pair
     foreign: dict[str, str] = {}
     if found.notebook is None and isinstance(view.read_notebook, Notebook):
@@ -308,22 +302,22 @@ def _write_merged(session: Session, view: View, found: Flow, conflict: str | Non
     )
     if found.is_disputed:
         record = _disputed_record(session, view, found, record)
-    writes = Writes(text=found.text, notebook=found.notebook)
     if found.text is None and found.notebook is None:
         bases = {
             "base_text": record.base_text or (None if found.is_disputed else view.text.digest),
             "base_notebook": record.base_notebook or (None if found.is_disputed else view.notebook.digest),
         }
         _remember(session, view, **bases, settled=record.settled, conflict=conflict, foreign=foreign)
-        return
-    write(session, pair, (view.text, view.notebook), writes, record)
+        return None
+    sides = (view.text, view.notebook)
+    return Write(pair=pair, sides=sides, text=found.text, notebook=found.notebook, record=record)
 
 
 def _disputed_record(session: Session, view: View, found: Flow, record: Record) -> Record:
     """The base of a dispute: what is agreed on moves on, what is disputed keeps its old base."""
     old = view.record
     base_text = old.base_text if old else None
-    if found.base_text is not None:
+    if found.base_text is not None and not session.options.check:
         base_text = session.store.put(found.base_text)
     return msgspec.structs.replace(
         record, base_text=base_text, base_notebook=old.base_notebook if old else None
@@ -342,7 +336,7 @@ def _conflict_copy(session: Session, view: View, found: Flow) -> str:
         _remove_copy(session, known)
     if not session.options.check:
         data = copy_text(pair.name, pair.notebook_name, found)
-        session.keep_versions(pair, [(data, "conflict copy")])
+        session.keep_version(pair, data, "conflict copy")
         files.replace(session.place.root / name, data)
     return name
 
@@ -365,6 +359,10 @@ def _remove_copy(session: Session, name: str) -> None:
         return
     if not session.options.check:
         files.remove(path)
+
+
+def _round(pair: Pair, action: Action, message: str, write: Write | None = None, **fields: Any) -> Round:
+    return Round(report=_report(pair, action, message, **fields), write=write)
 
 
 def _report(pair: Pair, action: Action, message: str, **fields: Any) -> PairReport:

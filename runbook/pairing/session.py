@@ -3,14 +3,14 @@
 Made once per process or daemon; knows no pair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
 
 from runbook.pairing.outputs import Outputs
 from runbook.pairing.places import Pair, Place
-from runbook.pairing.state import State
+from runbook.pairing.state import Record, State
 from runbook.store.store import Store, open_store
 from runbook.system.swap import Fault, no_fault
 
@@ -37,6 +37,8 @@ class Session:
         self.fault = fault
         self.state = State(place.state)
         self._store: Store | None = None
+        self._versions: dict[str, list[tuple[str, int, str]]] = {}
+        self._records: list[Record] = []
 
     @property
     def store(self) -> Store:
@@ -44,9 +46,26 @@ class Session:
             self._store = open_store(self.place.store)
         return self._store
 
-    def keep_versions(self, pair: Pair, versions: Sequence[tuple[bytes, str]]) -> None:
-        """Keep bytes with their labels ("text saved") in the pair's history. Whole after a kill; `ensure`
-        makes what is about to be replaced survive a power cut."""
-        fresh = [(self.store.put(data, durable=False), len(data), label) for data, label in versions]
-        if fresh:
-            self.store.record(pair.name, fresh, now=self.now)
+    def keep_version(self, pair: Pair, data: bytes, label: str) -> str:
+        """Put bytes into the store, and remember to add them to the pair's history; returns their digest."""
+        digest = self.store.put(data, durable=False)
+        self._versions.setdefault(pair.name, []).append((digest, len(data), label))
+        return digest
+
+    def flush_versions(self, *, ensure: Collection[str] = ()) -> None:
+        """Write the histories of all versions kept since the last time, and make them, and the objects in
+        `ensure`, survive a power cut."""
+        kept, self._versions = self._versions, {}
+        for name, fresh in kept.items():
+            self.store.record(name, fresh, now=self.now, durable=False)
+        if kept or ensure:
+            self.store.ensure_durable(ensure, kept)
+
+    def remember(self, record: Record) -> None:
+        """Keep a record at the end of this round."""
+        self._records.append(record)
+
+    def flush_records(self) -> None:
+        """Write the records that were remembered."""
+        records, self._records = self._records, []
+        self.state.keep(records)

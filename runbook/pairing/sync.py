@@ -4,12 +4,15 @@ Never lets a time stamp decide, never writes a side whose content need not chang
 state of one pair: that is a report.
 """
 
+import contextlib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from runbook.errors import ChangedMeanwhile, RunbookError, StorageError
+import msgspec
+
+from runbook.errors import ChangedMeanwhile, RunbookError
 from runbook.pairing.observe import look
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.renames import follow_renames
@@ -17,11 +20,12 @@ from runbook.pairing.reports import PairReport, Problem
 from runbook.pairing.round import sync_once
 from runbook.pairing.session import Options, Session
 from runbook.pairing.state import Record
-from runbook.pairing.writing import finish, keep_leftovers
+from runbook.pairing.writing import Write, finish, keep_leftovers, write_all
 from runbook.system import clock
 from runbook.system.swap import Fault, no_fault
 
 _TRIES = 8
+_TOGETHER = 50
 
 
 def sync_pair(
@@ -49,81 +53,115 @@ def sync_all(
 
 def sync_in_session(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
     """`sync_all` for a daemon that keeps its session."""
-    for name in sorted(session.state.intents):
-        record = session.state.intents[name].record
-        _guarded(session, Pair(name=name, notebook_name=record.notebook_name), _finish)
+    if not session.options.check:
+        for name in sorted(session.state.intents):
+            record = session.state.intents[name].record
+            _finish(session, Pair(name=name, notebook_name=record.notebook_name))
     moved = follow_renames(session, pairs)
-    reports = list(moved)
+    settled = {report.name: report for report in moved}
     named = {pair.name for pair in pairs}
-    moved_names = {report.name for report in moved}
     everyone = [*pairs, *(pair for pair in _known_pairs(session) if pair.name not in named)]
-    collisions = _collisions(everyone)
+    settled |= {pair.name: report for pair, report in _collisions(everyone).items()}
+    busy: list[Pair] = []
     for pair in everyone:
-        if pair.name in moved_names:
-            continue
-        if pair in collisions:
-            reports.append(collisions[pair])
+        if pair.name in settled:
             continue
         if _is_still(session, pair):
-            record = session.state.records[pair.name]
-            if record.is_runbook:
-                reports.append(_unchanged(pair))
-            continue
-        report = sync_in(session, pair)
-        if report is not None:
-            reports.append(report)
-    return reports
+            if session.state.records[pair.name].is_runbook:
+                settled[pair.name] = _unchanged(pair)
+        else:
+            busy.append(pair)
+    for start in range(0, len(busy), _TOGETHER):
+        for report in _batch(session, busy[start : start + _TOGETHER]):
+            settled[report.name] = report
+    return [settled[pair.name] for pair in everyone if pair.name in settled]
 
 
 def sync_in(session: Session, pair: Pair) -> PairReport | None:
     """One pair in an open session; None for a text that is no runbook."""
-    return _guarded(session, pair, _sync)
+    return next(iter(_batch(session, [pair])), None)
 
 
-def _sync(session: Session, pair: Pair) -> PairReport | None:
-    note = finish(session, pair) if not session.options.check else None
-    if note is None and pair.name not in session.state.records and not session.options.check:
-        keep_leftovers(session, pair)
-    for attempt in range(_TRIES):
-        try:
-            report = sync_once(session, pair)
-        except ChangedMeanwhile as error:
-            if attempt == _TRIES - 1:
-                raise StorageError(
-                    error.message, subject=error.subject, hint="wait for the other writer, then sync again"
-                ) from error
+def _batch(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
+    """Some pairs together, under the lock: read all, write all, and again those that somebody saved
+    meanwhile. What goes wrong with one pair is its report."""
+    lock = contextlib.nullcontext() if session.options.check else session.state.locked()
+    reports: dict[str, PairReport] = {}
+    notes: dict[str, str] = {}
+    with lock:
+        left = list(pairs)
+        for attempt in range(_TRIES):
+            left = _attempt(session, left, reports, notes)
+            if not left:
+                break
             clock.sleep(0.005 * 2**attempt)
-            finish(session, pair)
+        for pair in left:
+            _finish(session, pair)
+    return [_noted(reports[pair.name], notes.get(pair.name)) for pair in pairs if pair.name in reports]
+
+
+def _attempt(
+    session: Session, pairs: Sequence[Pair], reports: dict[str, PairReport], notes: dict[str, str]
+) -> list[Pair]:
+    """One round for these pairs; returns those to be tried again, their reports saying why."""
+    writes: list[Write] = []
+    for pair in pairs:
+        reports.pop(pair.name, None)
+        try:
+            note = _tidied(session, pair)
+            found = sync_once(session, pair)
+        except RunbookError as error:
+            reports[pair.name] = _blocked(pair, error)
             continue
-        if report is None or note is None:
-            return report
-        return _noted(report, note)
-    raise AssertionError("the loop returns or raises")
+        if note is not None:
+            notes[pair.name] = note
+        if found.report is not None:
+            reports[pair.name] = found.report
+        if found.write is not None:
+            writes.append(found.write)
+    if session.options.check:
+        return []
+    wrong = _written(session, writes)
+    for pair in pairs:
+        if pair.name in wrong:
+            reports[pair.name] = _blocked(pair, wrong[pair.name])
+    return [pair for pair in pairs if isinstance(wrong.get(pair.name), ChangedMeanwhile)]
 
 
-def _finish(session: Session, pair: Pair) -> PairReport | None:
-    finish(session, pair)
+def _written(session: Session, writes: Sequence[Write]) -> Mapping[str, RunbookError]:
+    try:
+        if writes:
+            return write_all(session, writes)
+        session.flush_versions()
+        return {}
+    except RunbookError as error:
+        return {each.pair.name: error for each in writes}  # the disk is full: nobody's file was touched
+    finally:
+        session.flush_records()
+
+
+def _tidied(session: Session, pair: Pair) -> str | None:
+    if session.options.check:
+        return None
+    if pair.name in session.state.intents:
+        return finish(session, pair)
+    if pair.name not in session.state.records:
+        keep_leftovers(session, pair)
     return None
 
 
-def _guarded(
-    session: Session, pair: Pair, work: Callable[[Session, Pair], PairReport | None]
-) -> PairReport | None:
-    """Under the lock; what goes wrong with this pair is its report."""
-    try:
-        if session.options.check:
-            return work(session, pair)
-        with session.state.locked():
-            return work(session, pair)
-    except RunbookError as error:
-        problem = Problem(code=error.code, message=str(error), hint=error.hint)
-        return _report(pair, "blocked", str(error), problem)
+def _finish(session: Session, pair: Pair) -> None:
+    with contextlib.suppress(RunbookError), session.state.locked():
+        finish(session, pair)
 
 
-def _noted(report: PairReport, note: str) -> PairReport:
-    from msgspec.structs import replace
+def _blocked(pair: Pair, error: RunbookError) -> PairReport:
+    hint = "wait for the other writer, then sync again" if isinstance(error, ChangedMeanwhile) else error.hint
+    return _report(pair, "blocked", str(error), Problem(code=error.code, message=str(error), hint=hint))
 
-    return replace(report, notes=(*report.notes, note))
+
+def _noted(report: PairReport, note: str | None) -> PairReport:
+    return report if note is None else msgspec.structs.replace(report, notes=(*report.notes, note))
 
 
 def _is_still(session: Session, pair: Pair) -> bool:

@@ -47,8 +47,8 @@ def sides_of(session: Session, pair: Pair) -> tuple[Side, Side]:
 
 
 def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Side, Side]) -> View:
+    """Read both sides, waiting a little for one that somebody may still be writing."""
     before = _before(session, record, sides)
-    base = _base(session, record, sides)
     waited = 0.0
     while True:
         text, notebook = sides
@@ -59,9 +59,10 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
             notebook=notebook,
             read_text=None if text.data is None else read_text(text.data),
             read_notebook=None if notebook.data is None else parse_notebook(notebook.data),
-            base=base,
+            base=None,
             before=before,
         )
+        view.base = _base(view)
         view.doubt, unfinished = _doubt(view)
         young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
         if not young or waited >= session.options.patience_seconds:
@@ -105,22 +106,25 @@ def _stored(session: Session, name: str | None, sides: tuple[Side, Side]) -> byt
 def _before(
     session: Session, record: Record | None, sides: tuple[Side, Side]
 ) -> tuple[bytes | None, bytes | None]:
+    """The bytes of both sides when they were last in step: what a half-written file is told by."""
     if record is None:
         return (None, None)
-    return (_stored(session, record.text, sides), _stored(session, record.notebook, sides))
+    return (_stored(session, record.base_text, sides), _stored(session, record.base_notebook, sides))
 
 
-def _base(session: Session, record: Record | None, sides: tuple[Side, Side]) -> Base | None:
+def _base(view: View) -> Base | None:
     """Both sides when last in step; None when nobody knows (any more)."""
-    if record is None or record.base_text is None:
+    record, (text_data, notebook_data) = view.record, view.before
+    if record is None or text_data is None:
         return None
-    data = _stored(session, record.base_text, sides)
-    text = None if data is None else read_text(data)
-    if text is None or isinstance(text, Unreadable):
+    text = view.read_text if view.text.digest == record.base_text else read_text(text_data)
+    if not isinstance(text, Text):
         return None
-    data = _stored(session, record.base_notebook, sides)
-    notebook = None if data is None else parse_notebook(data)
-    return Base(text=text, notebook=None if isinstance(notebook, Unreadable) else notebook)
+    if notebook_data is None:
+        return Base(text=text, notebook=None)
+    same = view.notebook.digest == record.base_notebook
+    notebook = view.read_notebook if same else parse_notebook(notebook_data)
+    return Base(text=text, notebook=notebook if isinstance(notebook, Notebook) else None)
 
 
 def is_no_runbook(view: View) -> bool:

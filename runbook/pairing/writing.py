@@ -1,75 +1,116 @@
-"""Writing both sides of a pair so that a kill at any point loses nothing and is understood afterwards.
+"""Writing both sides of pairs so that a kill at any point loses nothing and is understood afterwards.
 
-1. Every version that was read, and every one about to be written, is in the store.
-2. What is about to be replaced survives a power cut there.
-3. The intent is in the state, durable: which bytes go to which.
-4. The notebook is replaced, then the text, each by compare-and-swap (`system/swap`).
-5. The record of the new state; the intent is done.
+1. Every version that was read, and every one about to be written, is in the store and in the history, and
+   what is about to be replaced survives a power cut there.
+2. The intents are in the state, durable: which bytes go to which.
+3. The notebook is replaced, then the text, each by compare-and-swap (`system/swap`).
+4. The records of the new state; the intents are done.
 
-A restart finds an unfinished intent and tells from the contents how far it got (`finish`).
+Many pairs take each step together: a disk commits many small files hardly slower than one. A restart finds an
+unfinished intent and tells from the contents how far it got (`finish`).
 """
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from runbook.canonical import digest
-from runbook.errors import NotFoundError, StoreDamaged
+from runbook.errors import NotFoundError, RunbookError, StoreDamaged
 from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES, Side, observe, real_path
 from runbook.pairing.places import Pair
 from runbook.pairing.session import Session
 from runbook.pairing.state import Intent, Record
 from runbook.system import files, swap
 
+_WRITERS = 8
 
-class Writes(msgspec.Struct, frozen=True, kw_only=True):
-    """What to write: new bytes for either side (None: it stays)."""
 
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """New bytes for either side of a pair (None: it stays), what both sides were read as, and what is to be
+    remembered once they are written."""
+
+    pair: Pair
+    sides: tuple[Side, Side]
     text: bytes | None = None
     notebook: bytes | None = None
+    record: Record
+
+    @property
+    def intent(self) -> Intent:
+        text, notebook = self.sides
+        new_text = text.digest if self.text is None else digest(self.text)
+        new_notebook = notebook.digest if self.notebook is None else digest(self.notebook)
+        done = msgspec.structs.replace(
+            self.record,
+            text=new_text,
+            notebook=new_notebook,
+            base_text=self.record.base_text or new_text,
+            base_notebook=self.record.base_notebook or new_notebook,
+        )
+        return Intent(
+            name=self.pair.name,
+            text=None if self.text is None else (text.digest, new_text or ""),
+            notebook=None if self.notebook is None else (notebook.digest, new_notebook or ""),
+            record=done,
+        )
 
 
-def write(session: Session, pair: Pair, sides: tuple[Side, Side], writes: Writes, record: Record) -> None:
-    """Steps 1 to 5. `record` is filled with what is written. Raises ChangedMeanwhile, StorageError: then
-    the side that was not yet written is as it was, and the next sync goes on from the contents."""
-    text, notebook = sides
-    fresh = [
-        (data, label)
-        for data, label in ((writes.text, "text written"), (writes.notebook, "notebook written"))
-        if data is not None
-    ]
-    session.keep_versions(pair, fresh)  # step 1; what was read was kept when it was read
+def write_all(session: Session, writes: Sequence[Write]) -> dict[str, RunbookError]:
+    """Steps 1 to 4. Returns, by pair, why a write was not (wholly) done: ChangedMeanwhile when somebody
+    saved meanwhile. The side that was not yet written is then as they left it, and `finish` sorts it out."""
+    replaced: set[str] = set()
+    for each in writes:
+        for data, label in ((each.text, "text written"), (each.notebook, "notebook written")):
+            if data is not None:
+                session.keep_version(each.pair, data, label)
+        for side, data in zip(each.sides, (each.text, each.notebook), strict=True):
+            if data is not None and side.digest is not None:
+                replaced.add(side.digest)
+    session.flush_versions(ensure=replaced)  # step 1
     session.fault("kept")
-    for side, data in ((text, writes.text), (notebook, writes.notebook)):
-        if data is not None and side.digest is not None:
-            session.store.ensure_durable(side.digest)  # step 2
-    new_text = text.digest if writes.text is None else digest(writes.text)
-    new_notebook = notebook.digest if writes.notebook is None else digest(writes.notebook)
-    done = msgspec.structs.replace(
-        record,
-        text=new_text,
-        notebook=new_notebook,
-        base_text=record.base_text or new_text,
-        base_notebook=record.base_notebook or new_notebook,
-    )
-    intent = Intent(
-        name=pair.name,
-        text=None if writes.text is None else (text.digest, new_text or ""),
-        notebook=None if writes.notebook is None else (notebook.digest, new_notebook or ""),
-        record=done,
-    )
-    session.state.intend([intent])  # step 3
+    intents = {each.pair.name: each.intent for each in writes}
+    session.state.intend(list(intents.values()))  # step 2
     session.fault("intended")
-    if writes.notebook is not None:  # step 4
-        files.make_folder(notebook.path.parent)
-        swap.replace_if(notebook.path, writes.notebook, expected=notebook.digest, fault=session.fault)
-    session.fault("between")
-    if writes.text is not None:
-        files.make_folder(text.path.parent)
-        swap.replace_if(text.path, writes.text, expected=text.digest, fault=session.fault)
+    wrong: dict[str, RunbookError] = {}
+    for each, error in zip(writes, _in_turn(session, writes), strict=True):  # step 3
+        if error is not None:
+            wrong[each.pair.name] = error
+    folders = {side.path.parent for each in writes for side in each.sides}
+    for folder in sorted(folder for folder in folders if folder.is_dir()):
+        files.sync_folder(folder)
     session.fault("written")
-    session.state.keep([done])  # step 5
+    session.state.keep([intents[name].record for name in intents if name not in wrong])  # step 4
+    return wrong
+
+
+def _in_turn(session: Session, writes: Sequence[Write]) -> list[RunbookError | None]:
+    """Each pair's two files; several pairs side by side, because nearly all of the time is the disk's."""
+
+    def one(each: Write) -> RunbookError | None:
+        try:
+            _replace_both(session, each)
+        except RunbookError as error:
+            return error
+        return None
+
+    if len(writes) < 3 or session.fault is not swap.no_fault:
+        return [one(each) for each in writes]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        return list(pool.map(one, writes))
+
+
+def _replace_both(session: Session, each: Write) -> None:
+    text, notebook = each.sides
+    for side, data in ((notebook, each.notebook), (text, each.text)):
+        if data is not None:
+            if side.digest is None:
+                files.make_folder(side.path.parent)
+            swap.replace_if(side.path, data, expected=side.digest, fault=session.fault, sync_folder=False)
+        session.fault("between")
 
 
 def finish(session: Session, pair: Pair) -> str | None:
@@ -84,9 +125,8 @@ def finish(session: Session, pair: Pair) -> str | None:
     keep_leftovers(session, pair)
     text = observe(session.place, pair.name, limit_bytes=TEXT_LIMIT_BYTES)
     notebook = observe(session.place, pair.notebook_name, limit_bytes=NOTEBOOK_LIMIT_BYTES)
-    record = intent.record
-    text_at = _where(intent.text, text.digest, record.text)
-    notebook_at = _where(intent.notebook, notebook.digest, record.notebook)
+    text_at = _where(intent.text, text.digest, intent.record.text)
+    notebook_at = _where(intent.notebook, notebook.digest, intent.record.notebook)
     if "other" not in (text_at, notebook_at):
         with contextlib.suppress(NotFoundError, StoreDamaged):
             if notebook_at == "old" and intent.notebook is not None:
@@ -95,24 +135,31 @@ def finish(session: Session, pair: Pair) -> str | None:
             if text_at == "old" and intent.text is not None:
                 data = session.store.get(intent.text[1])
                 swap.replace_if(text.path, data, expected=text.digest, fault=session.fault)
-            session.state.keep([record])
+            session.state.keep([intent.record])
             return "finished what a sync had left half done"
+    _set_base(session, pair, intent, (text_at, notebook_at))
+    return "found edits on top of a sync that was left half done"
+
+
+def _set_base(session: Session, pair: Pair, intent: Intent, found: tuple[str, str]) -> None:
+    """What both sides grew from, when one was edited after the kill. The notebook is written first."""
+    text_at, notebook_at = found
+    record = intent.record
     known = session.state.records.get(pair.name)
     if text_at == "new" and intent.text is not None:
         session.state.keep([record])  # the text goes last: both had been written, and were edited since
+    elif notebook_at == "new" and intent.notebook is not None and intent.text is None:
+        session.state.keep([record])
     elif notebook_at == "new" and intent.notebook is not None and intent.text is not None and intent.text[0]:
         # The notebook already holds what the text said before: that text is what both grew from.
         base = msgspec.structs.replace(
             record, text=intent.text[0], base_text=intent.text[0], settled=False, conflict=None
         )
         session.state.keep([base])
-    elif notebook_at == "new" and intent.text is None:
-        session.state.keep([record])
     elif known is not None:
         session.state.keep([known])
     else:
         session.state.forget(pair.name)
-    return "found edits on top of a sync that was left half done"
 
 
 def _where(change: tuple[str | None, str] | None, now: str | None, still: str | None) -> str:
@@ -142,6 +189,6 @@ def keep_leftovers(session: Session, pair: Pair) -> int:
 def _keep_leftover(session: Session, pair: Pair, left: Path) -> None:
     data = files.read(left, limit_bytes=NOTEBOOK_LIMIT_BYTES)
     if data:
-        session.keep_versions(pair, [(data, "left behind by a killed sync")])
-        session.store.ensure_durable(digest(data))
+        session.keep_version(pair, data, "left behind by a killed sync")
+        session.flush_versions(ensure=[digest(data)])
     files.remove(left)

@@ -5,7 +5,7 @@ them on the way in and leaves out of its lists what is not a key. All verbs rais
 outside does not answer, and NotFoundError where it is said; nothing else gets out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -54,12 +54,14 @@ class Backend(Protocol):
         """The value of a ref, or None."""
         ...
 
-    def swap_ref(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+    def swap_ref(
+        self, key: str, expected: bytes | None, value: bytes | None, *, durable: bool = True
+    ) -> bool:
         """Set a ref from `expected` to `value` (None: not there) and say whether it was as expected."""
         ...
 
-    def ensure_durable(self, key: str) -> None:
-        """Make up for `durable=False`. Raises NotFoundError."""
+    def ensure_durable(self, keys: Collection[str]) -> None:
+        """Make up for `durable=False`, for many keys at once. Raises NotFoundError."""
         ...
 
     def heal(self, key: str, data: bytes) -> None:

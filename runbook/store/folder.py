@@ -7,7 +7,7 @@ what is half written has a temporary name that is never listed, and goes at the 
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,13 +38,14 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock = root / "lock"
+        self._made: set[Path] = set()
         _open(root)
 
     def put(self, key: str, data: bytes, *, durable: bool = True) -> bool:
         path = self._path(key)
         while True:
             try:
-                files.make_folder(path.parent)
+                self._make_folder(path.parent)
                 files.create(path, data, mode=0o444, durable=durable)
             except ExistsError:
                 # A sweep looks at the age and deletes under the same lock.
@@ -52,7 +53,9 @@ class Folder:
                     files.refresh(path)
                     return False
             except NotFoundError:
-                continue  # an emptied folder was swept away between the two calls
+                self._made.clear()  # a folder was taken away by hand
+                if not self.root.is_dir():
+                    raise
             else:
                 return True
 
@@ -66,7 +69,7 @@ class Folder:
 
     def list(self, prefix: str) -> Iterator[Item]:
         found: list[Item] = []
-        top = self.root / prefix.split("/", 1)[0] if "/" in prefix else self.root
+        top = self.root / prefix.rpartition("/")[0]
         with files.storage_errors(top):
             for folder, folders, names in os.walk(top):
                 folders.sort()
@@ -101,25 +104,27 @@ class Folder:
         except FormatError as error:
             raise StoreDamaged(error.message, subject=key) from error
 
-    def swap_ref(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+    def swap_ref(
+        self, key: str, expected: bytes | None, value: bytes | None, *, durable: bool = True
+    ) -> bool:
         if value is not None and len(value) > REF_LIMIT_BYTES:
             raise ValueError(f"a ref of {len(value)} bytes")
         path = self._path(key)
-        files.make_folder(path.parent)
+        self._make_folder(path.parent)
         with files.locked(self._lock):
             if self.read_ref(key) != expected:
                 return False
             if value is None:
                 files.remove(path)
             else:
-                files.replace(path, value)
+                files.replace(path, value, mode=0o666 if expected is None else None, durable=durable)
             return True
 
-    def ensure_durable(self, key: str) -> None:
-        try:
-            files.make_durable(self._path(key))
-        except NotFoundError:
-            raise NotFoundError("no such object", subject=key) from None
+    def ensure_durable(self, keys: Collection[str]) -> None:
+        for key in keys:
+            if not self._path(key).exists():
+                raise NotFoundError("no such object", subject=key)
+        files.make_durable([self._path(key) for key in keys])
 
     def heal(self, key: str, data: bytes) -> None:
         files.make_folder(self._path(key).parent)
@@ -129,6 +134,11 @@ class Folder:
         """Temporary files of writers that were killed."""
         for folder, _, _ in os.walk(self.root):
             yield from files.leftovers(Path(folder))
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder not in self._made:
+            files.make_folder(folder)
+            self._made.add(folder)
 
     def _path(self, key: str) -> Path:
         return self.root.joinpath(*require_key(key).split("/"))

@@ -45,6 +45,10 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     last: int
 
 
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Entry)
+
+
 def encode(history: History) -> bytes:
     head = {
         "format": FORMAT,
@@ -53,30 +57,28 @@ def encode(history: History) -> bytes:
         "aside": history.aside,
         "last": history.last,
     }
-    lines = [head, *(msgspec.to_builtins(entry) for entry in history.entries)]
-    return b"".join(canonical_json(line) + b"\n" for line in lines)
+    # A name may hold surrogates (a file name that is not UTF-8), which msgspec's encoder refuses.
+    lines = b"".join(_ENCODER.encode(entry) + b"\n" for entry in history.entries)
+    return canonical_json(head) + b"\n" + lines
 
 
 def decode(data: bytes, *, key: str) -> History:
     """Read a ref back. Raises StoreDamaged for what `encode` did not write, StorageError for a newer one."""
     try:
-        lines = [json.loads(line) for line in data.splitlines()]
+        lines = data.splitlines()
         if data[-1:] != b"\n" or not lines:
             raise ValueError("its last line is cut off")
-        if (
-            isinstance(lines[0], dict)
-            and isinstance(lines[0].get("format"), int)
-            and lines[0]["format"] > FORMAT
-        ):
+        first = json.loads(lines[0])
+        number = first.get("format") if isinstance(first, dict) else None
+        if isinstance(number, int) and number > FORMAT:
             raise StorageError(
-                f"this history has format {lines[0]['format']}, this program knows {FORMAT}",
+                f"this history has format {number}, this program knows {FORMAT}",
                 subject=key,
                 hint="update runbook; nothing was changed",
             )
-        # Names may hold surrogates (file names that are not UTF-8), which msgspec's own decoder refuses.
-        head = msgspec.convert(lines[0], _Head)
-        entries = tuple(msgspec.convert(line, Entry) for line in lines[1:])
-    except (ValueError, msgspec.ValidationError, IndexError) as error:
+        head = msgspec.convert(first, _Head)
+        entries = tuple(_DECODER.decode(line) for line in lines[1:])
+    except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise StoreDamaged(f"a history that cannot be read: {error}", subject=key) from error
     numbers = [entry.number for entry in entries]
     if numbers != sorted(set(numbers)) or (numbers and numbers[-1] > head.last):

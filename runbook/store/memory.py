@@ -4,7 +4,7 @@ Keeps the same rules as the folder, threads included; forgets everything with th
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from runbook.errors import NotFoundError
@@ -55,7 +55,9 @@ class Memory:
             there = self._refs.get(require_key(key))
         return there[0] if there else None
 
-    def swap_ref(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+    def swap_ref(
+        self, key: str, expected: bytes | None, value: bytes | None, *, durable: bool = True
+    ) -> bool:
         if value is not None and len(value) > REF_LIMIT_BYTES:
             raise ValueError(f"a ref of {len(value)} bytes")
         with self._lock:
@@ -68,8 +70,10 @@ class Memory:
                 self._refs[key] = (bytes(value), clock.now())
             return True
 
-    def ensure_durable(self, key: str) -> None:
-        self.get(key)
+    def ensure_durable(self, keys: Collection[str]) -> None:
+        for key in keys:
+            if self.read_ref(key) is None:
+                self.get(key)
 
     def heal(self, key: str, data: bytes) -> None:
         with self._lock:

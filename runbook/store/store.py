@@ -5,7 +5,7 @@ StoreDamaged is raised. Several processes may use one store at once; nothing her
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -65,15 +65,21 @@ class Store:
             raise StoreDamaged("these bytes are not what was put", subject=f"sha256:{digits}")
         return data
 
-    def ensure_durable(self, digest: str) -> None:
-        """Make an object that was put without syncs survive a power cut. Raises NotFoundError."""
-        digits = require_hex(digest)
-        try:
-            self.backend.ensure_durable(object_key(digits, packed=False))
-        except NotFoundError:
-            self.backend.ensure_durable(object_key(digits, packed=True))
+    def ensure_durable(self, digests: Collection[str], names: Collection[str] = ()) -> None:
+        """Make objects and histories that were put without syncs survive a power cut. Raises NotFoundError."""
+        keys = [self._key_of(require_hex(each)) for each in digests]
+        self.backend.ensure_durable([*keys, *(name_key(name) for name in names)])
 
-    def record(self, name: str, fresh: Sequence[tuple[str, int, str]], *, now: datetime) -> tuple[Entry, ...]:
+    def _key_of(self, digits: str) -> str:
+        for packed in (False, True):
+            key = object_key(digits, packed=packed)
+            if next(iter(self.backend.list(key)), None) is not None:
+                return key
+        raise NotFoundError("this version is not in the store (any more)", subject=f"sha256:{digits}")
+
+    def record(
+        self, name: str, fresh: Sequence[tuple[str, int, str]], *, now: datetime, durable: bool = True
+    ) -> tuple[Entry, ...]:
         """Add versions (digest, size in bytes, label) to a name's history; returns those that were added.
 
         A version equal to the newest one whose label begins with the same word is left out. A history that
@@ -90,7 +96,7 @@ class Store:
             if halves := histories.split(after):
                 older = self.put(histories.encode(halves[0])).removeprefix("sha256:")
                 after = msgspec.structs.replace(halves[1], older=older)
-            if self.backend.swap_ref(key, before, histories.encode(after)):
+            if self.backend.swap_ref(key, before, histories.encode(after), durable=durable):
                 return tuple(entry for entry in after.entries if entry.number > known.last)
         raise LockBusy("too many writers add versions to one name", subject=name, hint="try again")
 

@@ -4,9 +4,9 @@ Mode, owner and extended attributes stay; a file with several names, a read-only
 program has open for writing is left alone and said. The steps, each with a test:
 
 1. The target is what was expected: a regular, writable file with one name (`_open_target`).
-2. A read lease on it (Linux): nobody has it open for writing now, and who opens it next waits for us.
-3. Its bytes have the expected digest, read through the descriptor that holds the lease.
-4. The new bytes are whole and durable in a temporary file of the same folder, with the old one's attributes.
+2. The new bytes are whole and durable in a temporary file of the same folder, with the old one's attributes.
+3. A read lease on the target (Linux): nobody has it open for writing, and who opens it next waits for us.
+4. Its bytes have the expected digest, read through the descriptor that holds the lease.
 5. Both are exchanged in one step (renameat2), so that what was there is in our hands, not gone.
 6. What came out is the very file that was checked, unchanged; and nobody waits to write to it. Otherwise both
    are exchanged back, and ChangedMeanwhile is raised: the other save stays in place.
@@ -57,31 +57,36 @@ def no_fault(point: str) -> None:
     """The fault that never happens."""
 
 
-def replace_if(path: Path, data: bytes, *, expected: str | None, fault: Fault = no_fault) -> Stamp:
+def replace_if(
+    path: Path, data: bytes, *, expected: str | None, fault: Fault = no_fault, sync_folder: bool = True
+) -> None:
     """Put `data` at `path` if the bytes there have the digest `expected` (None: nothing is there).
 
-    Returns the new file's stamp. Raises ChangedMeanwhile when something else is there now, StorageError with
-    a hint when the file may not be replaced. Never follows a link out of the folder that the caller resolved:
-    `path` itself must not be a link.
+    Raises ChangedMeanwhile when something else is there now, StorageError with a hint when the file may not be
+    replaced. `path` itself must not be a link. With `sync_folder=False` the caller makes the new name durable
+    (`files.sync_folder`), once for many files.
     """
     with files.storage_errors(path):
         if expected is None:
-            return _create(path, data, fault)
+            _create(path, data, fault)
+            return
         target = _open_target(path)
         try:
-            return _replace(path, target, (data, expected), fault)
+            _replace(path, target, (data, expected), fault)
         finally:
             os.close(target)
+        if sync_folder:
+            files.sync_folder(path.parent)
+    fault("done")
 
 
-def _create(path: Path, data: bytes, fault: Fault) -> Stamp:
+def _create(path: Path, data: bytes, fault: Fault) -> None:
     fault("before-create")
     try:
         files.create(path, data)
     except ExistsError as error:
         raise ChangedMeanwhile("a file has appeared here meanwhile", subject=str(path)) from error
     fault("created")
-    return stamp_of(path.stat())
 
 
 def _open_target(path: Path) -> int:
@@ -105,12 +110,12 @@ def _open_target(path: Path) -> int:
     return target
 
 
-def _replace(path: Path, target: int, change: tuple[bytes, str], fault: Fault) -> Stamp:
+def _replace(path: Path, target: int, change: tuple[bytes, str], fault: Fault) -> None:
     data, expected = change
-    with _one_at_a_time(path.parent), _lease(target, path) as is_unbroken:
-        if _digest(target) != expected:  # step 3
-            raise ChangedMeanwhile("the file has changed meanwhile", subject=str(path))
-        with _prepared(path, target, data) as temporary:
+    with _prepared(path, target, data) as temporary, _one_at_a_time(path.parent):
+        with _lease(target, path) as is_unbroken:
+            if _digest(target) != expected:  # step 4
+                raise ChangedMeanwhile("the file has changed meanwhile", subject=str(path))
             fault("prepared")
             if not _exchange(temporary, path):
                 _rename(temporary, path, expected)
@@ -119,10 +124,6 @@ def _replace(path: Path, target: int, change: tuple[bytes, str], fault: Fault) -
                 fault("exchanged")
                 _check_out(temporary, path, target, expected if is_unbroken() else None)
                 fault("checked")
-            written = stamp_of(path.stat())
-        _sync_folder(path.parent)
-    fault("done")
-    return written
 
 
 @contextlib.contextmanager
@@ -138,7 +139,7 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lease(target: int, path: Path) -> Iterator[Callable[[], bool]]:
-    """Step 2. Yields whether the lease still holds; without leases, whether that cannot be told: True."""
+    """Step 3. Yields whether the lease still holds; without leases, whether that cannot be told: True."""
     set_lease = getattr(fcntl, "F_SETLEASE", None)
     if set_lease is None:
         yield lambda: True
@@ -169,7 +170,7 @@ def _digest(descriptor: int) -> str:
 
 @contextlib.contextmanager
 def _prepared(path: Path, target: int, data: bytes) -> Iterator[Path]:
-    """Step 4."""
+    """Step 2."""
     name = files.TEMPORARY.format(name=path.name[:100], pid=os.getpid(), random=secrets.token_hex(4))
     temporary = path.parent / name
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -206,7 +207,7 @@ def _attributes(target: int, fresh: int, path: Path) -> None:
 def _names(target: int) -> list[str]:
     found: list[str] = []
     with _unsupported():
-        found = os.listxattr(target)
+        found.extend(os.listxattr(target))
     return found
 
 
@@ -257,19 +258,11 @@ def _check_out(temporary: Path, path: Path, target: int, expected: str | None) -
         return
     there, back = path.lstat().st_ino, out.st_ino
     _exchange(temporary, path)
-    # Somebody may have saved by rename between the two exchanges: then that newer file came out, and goes back.
+    # Somebody may have saved by rename between the two exchanges: that newer file came out, and goes back.
     while (came := temporary.lstat().st_ino) != there:
         there, back = back, came
         _exchange(temporary, path)
     raise ChangedMeanwhile("the file was saved while it was being replaced", subject=str(path))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def snapshot(path: Path, *, limit_bytes: int, tries: int = 20) -> tuple[bytes, Stamp]:

@@ -50,7 +50,7 @@ def test_empty_bytes_are_bytes(backend: Backend) -> None:
 def test_bytes_of_some_size_come_back(backend: Backend) -> None:
     data = bytes(range(256)) * 20_000
     backend.put(KEY, data, durable=False)
-    backend.ensure_durable(KEY)
+    backend.ensure_durable([KEY])
 
     assert backend.get(KEY) == data
 
@@ -66,7 +66,7 @@ def test_a_missing_object_is_not_found(backend: Backend) -> None:
     with pytest.raises(NotFoundError, match="no such object"):
         backend.get(KEY)
     with pytest.raises(NotFoundError, match="no such object"):
-        backend.ensure_durable(KEY)
+        backend.ensure_durable([KEY])
 
 
 def test_listing_is_sorted_and_below_the_prefix(backend: Backend) -> None:
