@@ -46,6 +46,8 @@ def test_a_good_approval_permits() -> None:
     assert verdict.permitted
     assert verdict.approved
     assert verdict.trust == "dir:/etc/runbook"
+    assert verdict.pinned
+    assert not answer(believed=msgspec.structs.replace(trust(), pinned=False)).pinned
     assert verdict.text == GOOD.text
     (counted,) = verdict.counted
     assert counted.principal == BOB

@@ -83,7 +83,7 @@ def test_a_typed_reason_is_needed_and_kept() -> None:
     assert permission.verdict.answer == "needs-reason"
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "bell \a", "x" * 501])
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines", "bell \a", "delete \x7f", "x" * 501])
 def test_a_reason_that_says_nothing_is_none(reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         require_permission(REQUEST, trust(), now=LATE, reason=reason)

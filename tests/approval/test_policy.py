@@ -123,7 +123,9 @@ def test_a_rule_that_asks_for_nothing_allows_magics_and_edits_unless_it_says_no(
 
 
 def test_a_group_that_must_be_represented_asks_for_an_approval_by_itself() -> None:
-    assert asked(rule(**PROD, require_each=["security"])).asks
+    found = asked(rule(**PROD, require_each=["security"]))
+
+    assert (found.asks, found.magics, found.deviations) == (True, False, False)
 
 
 def test_rsa_is_a_word_of_the_whole_policy() -> None:
