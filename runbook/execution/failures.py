@@ -3,9 +3,11 @@
 What an error carries beside its words (a verdict, reasons) does not travel; whoever wants it decides again.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
 
-from runbook import errors
 from runbook.errors import RunbookError
 
 
@@ -19,36 +21,19 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     hint: str | None = None
 
 
-_PLAIN: dict[str, type[RunbookError]] = {
-    kind.code: kind
-    for kind in (
-        errors.InputError,
-        errors.UsageError,
-        errors.ConfigError,
-        errors.FormatError,
-        errors.NotFoundError,
-        errors.ExistsError,
-        errors.RefusedError,
-        errors.TrustError,
-        errors.SignerError,
-        errors.DamagedError,
-        errors.EvidenceDamaged,
-        errors.StoreDamaged,
-        errors.UnavailableError,
-        errors.ToolMissing,
-        errors.StorageError,
-        errors.KernelError,
-        errors.LockBusy,
-        errors.DeclinedError,
-    )
-}
-# Those that hold more than words arrive as the kind above them, which has the same exit code.
-_ABOVE: dict[str, type[RunbookError]] = {
-    errors.ParameterError.code: errors.InputError,
-    errors.TextRefused.code: errors.RefusedError,
-    errors.NotPermitted.code: errors.RefusedError,
-    errors.CommandFailed.code: errors.UnavailableError,
-}
+def _kinds() -> Iterator[tuple[str, type[RunbookError]]]:
+    """Every error's code, and the class that an error with it arrives as."""
+    pending = [RunbookError]
+    while pending:
+        kind = pending.pop()
+        yield kind.code, _plain(kind)
+        pending += kind.__subclasses__()
+
+
+def _plain(kind: type[Any]) -> type[RunbookError]:
+    """The class itself, or, where it holds more than words, the next above it that does not: same exit code."""
+    maker = next(above for above in kind.__mro__ if "__init__" in vars(above))
+    return kind if maker is RunbookError else _plain(maker.__bases__[0])
 
 
 def failure_of(error: RunbookError) -> Failure:
@@ -60,5 +45,5 @@ def failure_of(error: RunbookError) -> Failure:
 
 def error_of(failure: Failure) -> RunbookError:
     """An error with these words, of the kind that its code names; RunbookError for a code nobody knows."""
-    kind = _PLAIN.get(failure.code) or _ABOVE.get(failure.code) or RunbookError
+    kind = dict(_kinds()).get(failure.code, RunbookError)
     return kind(failure.message, subject=failure.subject, line=failure.line, hint=failure.hint)

@@ -74,7 +74,9 @@ class Ahead:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        os.close(self._errors)
+        if self._errors >= 0:
+            os.close(self._errors)
+            self._errors = -1
         self._child.wait()  # it has forked, so this is no wait for the run
 
     def __enter__(self) -> "Ahead":
