@@ -31,7 +31,7 @@ def _kinds() -> Iterator[tuple[str, type[RunbookError]]]:
 
 
 def _plain(kind: type[Any]) -> type[RunbookError]:
-    """The class itself, or, where it holds more than words, the next above it that does not: same exit code."""
+    """The class, or, where it holds more than words, the next above it that does not: same exit code."""
     maker = next(above for above in kind.__mro__ if "__init__" in vars(above))
     return kind if maker is RunbookError else _plain(maker.__bases__[0])
 
