@@ -29,6 +29,8 @@ _OTHER = re.compile(
     r"|[-+]?\.?[0-9][-+0-9a-fA-FoOxXeE_.,:TtZz ]*"
 )
 
+_GLUED = re.compile(r"(?:^ *|[:?-] +)[|>][-+0-9]*#")
+
 
 class Misread(ValueError):
     """The text is not in that part of YAML; `line` counts from 0."""
@@ -81,16 +83,28 @@ def read_mapping(
     Under the root keys `loose` plain scalars with several meanings are kept as Loose instead of refused;
     EVERYWHERE among them stands for all.
     """
+    for index, line in enumerate(lines):
+        # Two places where libyaml reads what PyYAML's own parser refuses.
+        if "\t" in line:
+            raise Misread(index, "a tab: write blanks")
+        if _GLUED.search(line):
+            raise Misread(index, "a `#` right behind `|` or `>`: put a blank before it")
     text = "\n".join(lines) + "\n"
-    parser = (loader or default_loader())(text)
+    bad = refused_in(text)
+    if bad:
+        index = next(index for index, line in enumerate(lines) if not bad.isdisjoint(line))
+        raise Misread(index, f"the text holds {name(min(bad))}")
+    made: list[Parser] = []
     try:
-        return _Reader(_events(parser), lines, loose).document()
+        made.append((loader or default_loader())(text))
+        return _Reader(_events(made[0]), lines, loose).document()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = getattr(error, "problem", None) or "not YAML"
         raise Misread(min(mark.line, len(lines) - 1) if mark else 0, f"not YAML: {message}") from error
     finally:
-        parser.dispose()
+        for parser in made:
+            parser.dispose()
 
 
 def _events(parser: Parser) -> Iterator[yaml.Event]:
@@ -115,6 +129,7 @@ class _Reader:
         self.lines = lines
         self.loose = loose
         self.is_loose = False
+        self.is_flow = False
 
     def document(self) -> dict[str, Node]:
         next(self.events)  # the stream's start
@@ -127,7 +142,7 @@ class _Reader:
         if not isinstance(root, yaml.MappingStartEvent) or root.flow_style:
             raise Misread(_line(root), "not a mapping of keys, one on each line")
         self._require_bare(root)
-        value = self._mapping(_line(root), depth=1)
+        value = self._mapping(depth=1)
         end = next(self.events)
         if not isinstance(end, yaml.DocumentEndEvent) or end.explicit:
             raise Misread(_line(end), "an end of document")
@@ -149,12 +164,14 @@ class _Reader:
             return Node(value=self._scalar(event), line=line, key_line=key_line, plain=not event.style)
         if depth >= MAX_DEPTH:
             raise Misread(line, f"more than {MAX_DEPTH} levels")
-        if isinstance(event, yaml.MappingStartEvent):
-            value = self._mapping(line, depth + 1)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value = tuple(self._sequence(depth + 1))
-        else:
+        if not isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             raise Misread(line, "something that is no value")
+        outer, self.is_flow = self.is_flow, self.is_flow or bool(event.flow_style)
+        if isinstance(event, yaml.MappingStartEvent):
+            value = self._mapping(depth + 1)
+        else:
+            value = tuple(self._sequence(depth + 1))
+        self.is_flow = outer
         return Node(value=value, line=line, key_line=key_line, plain=False)
 
     def _sequence(self, depth: int) -> Iterator[Node]:
@@ -163,7 +180,7 @@ class _Reader:
                 return
             yield self._node(event, depth, _line(event))
 
-    def _mapping(self, line: int, depth: int) -> dict[str, Node]:
+    def _mapping(self, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
@@ -177,6 +194,8 @@ class _Reader:
             self.is_loose = strict
             if not isinstance(key, str):
                 raise Misread(key_line, f"the key {event.value!r} is not text: quote it")
+            if self.is_flow and not self._is_parted(event):
+                raise Misread(key_line, f"no blank behind the colon of {key!r}")  # PyYAML alone would read it
             if key in found:
                 raise Misread(key_line, f"the key {key!r} stands twice")
             if depth == 1:
@@ -184,6 +203,14 @@ class _Reader:
             value = self._node(next(self.events), depth, key_line)
             found[key] = msgspec.structs.replace(value, plain=not event.style)
         return found
+
+    def _is_parted(self, key: yaml.Event) -> bool:
+        """Whether a key between brackets is followed by `: `."""
+        mark = key.end_mark
+        rest = (
+            self.lines[mark.line][mark.column :].lstrip(" ") if mark and mark.line < len(self.lines) else ""
+        )
+        return rest == ":" or rest.startswith(": ")
 
     def _scalar(self, event: yaml.ScalarEvent) -> str | int | bool | Loose:
         line, last, text = _line(event), _last_line(event), str(event.value)
@@ -198,6 +225,8 @@ class _Reader:
             raise Misread(line, f"the text holds {name(min(bad))}")
         if event.style:
             return text
+        if self.is_flow and "?" in text:
+            raise Misread(line, "a `?` between brackets: quote the text")  # libyaml alone would read it
         return self._plain(text, line)
 
     def _plain(self, text: str, line: int) -> str | int | bool | Loose:

@@ -22,6 +22,7 @@ MAX_BLANKS = 40
 _WIDE = " " * (MAX_BLANKS + 1)
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
+_ODD = re.compile(r"[^\x00-\x7f]+|\t")  # quotes are ASCII: a run is all code, all string or all comment
 _WIDE_GAP = re.compile(rf"(?<=[^ \n]) {{{MAX_BLANKS + 1},}}(?=[^ \n])")
 _ESCAPED_MARKER = re.compile(r"^(?:# ?){2,}\+", re.MULTILINE)
 _PROMPT = re.compile(r"^[ \t]*(?:>>>|\.{3,}:|(?:\[nav\] |\[ins\] | )?In \[\d+\]: )", re.MULTILINE)
@@ -210,16 +211,19 @@ def _unseen(source: str, found: list[Part], line: int) -> list[Reason]:
                 part.end - part.start
             )
     reasons = []
-    for at, character in enumerate(source):
-        if kinds[at] == 0 and not character.isascii():
-            found_at = f"{character!a} (U+{ord(character):04X}) stands in code, where only ASCII may"
+    number, counted = line, 0
+    for match in _ODD.finditer(source):
+        at = match.start()
+        number, counted = number + source.count("\n", counted, at), at
+        if match[0] == "\t":
+            if kinds[at] != 2:
+                reasons.append(reason("cell.tabs", number, "a tab outside a string", "write blanks"))
+        elif kinds[at] == 0:
+            found_at = f"{match[0][:8]!a} (U+{ord(match[0][0]):04X}) stands in code, where only ASCII may"
             if unsure is not None and at >= unsure:
                 found_at += "; an f-string before it is nested so that its end depends on the Python version"
             hint = "write it in a string or a comment, or in plain letters"
-            reasons.append(reason("cell.character", line + source.count("\n", 0, at), found_at, hint))
-        elif character == "\t" and kinds[at] != 2:
-            number = line + source.count("\n", 0, at)
-            reasons.append(reason("cell.tabs", number, "a tab outside a string", "write blanks"))
+            reasons.append(reason("cell.character", number, found_at, hint))
     for gap in _WIDE_GAP.finditer(source):
         if kinds[gap.start()] == 0:
             number = line + source.count("\n", 0, gap.start())

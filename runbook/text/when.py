@@ -79,6 +79,8 @@ def _tree(expression: str) -> ast.expr:
         raise _Unfit(f"longer than {MAX_CHARACTERS} characters")
     if not (expression.isascii() and expression.isprintable()):
         raise _Unfit("it holds characters outside printable ASCII")
+    if "\\" in expression:
+        raise _Unfit("it holds a backslash")
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -93,6 +93,9 @@ def test_an_empty_text_or_only_comments_is_an_empty_mapping(loader: type[Parser]
         ("a: [b", 1, "not YAML"),
         ("a: @b", 0, "not YAML"),
         ("a: b: c", 0, "not YAML"),
+        ("a:\tb", 0, "a tab"),
+        ("a: |# x\n  b", 0, "a `#` right behind"),
+        ("a: b\n\ufeff", 1, "the text holds an invisible character"),
     ],
 )
 def test_what_has_two_meanings_is_refused(loader: type[Parser], text: str, line: int, words: str) -> None:
@@ -102,6 +105,13 @@ def test_what_has_two_meanings_is_refused(loader: type[Parser], text: str, line:
     assert caught.value.line <= max(line, len(text.split("\n")) - 1)
     if not words.startswith("not YAML"):
         assert caught.value.line == line
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("text", ["a: [b?]", "a: [b:{c: d}]", "a: {b:c}", "a: |#x\n  b", "a:\n  >-#\n"])
+def test_what_only_one_of_the_parsers_reads_is_refused(loader: type[Parser], text: str) -> None:
+    with pytest.raises(Misread):
+        values(text, loader=loader)
 
 
 @pytest.mark.parametrize("loader", LOADERS)
