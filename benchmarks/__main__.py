@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from benchmarks.machine import facts
+from benchmarks.machine import busy, facts
 from benchmarks.measure import Row, Unmeasured, shown
 
 NAMES = ("reading", "verifying", "starting", "two_steps", "many_steps", "journal")
@@ -29,6 +29,9 @@ def main() -> int:
         parser.error(f"no such benchmark: {', '.join(unknown)}" if unknown else "--runs is 1 or more")
     for line in facts():
         print(line)
+    warning = busy()  # now: our own work makes load too
+    if warning:
+        print(f"! {warning}")
     rows, broken = [], []
     for name in words.names or NAMES:
         print(f"measuring {name} …", file=sys.stderr, flush=True)

@@ -33,6 +33,14 @@ def facts() -> list[str]:
     ]
 
 
+def busy() -> str | None:
+    """A warning when others use this machine: what is ours in several processes then waits more than a peer."""
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    return (
+        f"the machine is busy (load {load:.1f} on {cores} cores): measure again" if load > cores / 2 else None
+    )
+
+
 def _processor() -> str:
     return _line(Path("/proc/cpuinfo"), "model name") or platform.machine()
 
