@@ -108,8 +108,8 @@ def fmt(
     else:
         for result in results:
             if result.error or result.changed:
-                word = "would change" if check else "changed"
-                show.say(f"{result.path}: {result.error or word}")
+                word = ("would change" if check else "changed") if result.changed else "left"
+                show.say(f"{result.path}: {word}{f'; {result.error}' if result.error else ''}")
         show.say(
             f"{show.many(sum(r.changed for r in results), 'runbook')} {'to change' if check else 'changed'}"
         )

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from runbook.errors import RunbookError
+from runbook.errors import RunbookError, TextRefused
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.normal import normalised
+from runbook.text.notebook import second_opinion
+from runbook.text.reader import require
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
 
 class Formatted(msgspec.Struct, frozen=True, kw_only=True):
-    """One runbook. `error`: why it was left alone."""
+    """One runbook. `error`: why it was left alone, or what in it only a person can mend."""
 
     path: str
     changed: bool
@@ -34,13 +36,26 @@ def _one(workspace: Workspace, path: str, *, write: bool) -> Formatted:
         text = normalised(before)
     except RunbookError as error:
         return Formatted(path=path, changed=False, error=f"{error.message}; {error.hint or 'left as it is'}")
+    left = _left(text)
     # A Windows checkout has CRLF line ends and is the same text: they are kept.
     after = (text.replace("\n", "\r\n") if _is_crlf(before) else text).encode("utf-8")
     if after == before:
-        return Formatted(path=path, changed=False)
+        return Formatted(path=path, changed=False, error=left)
     if write:
         files.replace(workspace.root / path, after)
-    return Formatted(path=path, changed=True)
+    return Formatted(path=path, changed=True, error=left)
+
+
+def _left(text: str) -> str | None:
+    """What the normal form still lacks. Raises TextRefused when jupytext reads other cells in it."""
+    runbook = require(text.encode("utf-8"), name="fmt")
+    reasons = second_opinion(runbook)
+    if reasons:
+        raise TextRefused(reasons[0].message, reasons=reasons, hint=reasons[0].hint)
+    if runbook.is_normal:
+        return None
+    note = runbook.notes[0]
+    return f"line {note.line}: {note.code}: {note.message}; {note.hint}"
 
 
 def _is_crlf(data: bytes) -> bool:

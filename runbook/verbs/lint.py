@@ -5,8 +5,9 @@ from pathlib import Path
 
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
-from runbook.text.lint import Finding
+from runbook.text.lint import Finding, as_findings
 from runbook.text.lint import lint as lint_text
+from runbook.text.reader import read
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
@@ -17,8 +18,17 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
     findings: list[Finding] = []
     for path in paths or names.runbooks(workspace):
         data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES + 1)
-        findings += lint_text(data, path=path, neighbours=_neighbours(workspace.root / path))
+        found = lint_text(data, path=path, neighbours=_neighbours(workspace.root / path))
+        findings += sorted((*found, *_second_opinion(data, path)), key=lambda each: each.line or 0)
     return tuple(findings)
+
+
+def _second_opinion(data: bytes, path: str) -> tuple[Finding, ...]:
+    """Where jupytext reads other cells than we do (DESIGN §4.2)."""
+    from runbook.text.notebook import second_opinion
+
+    runbook = read(data).runbook
+    return () if runbook is None else as_findings(second_opinion(runbook), path=path)
 
 
 def _neighbours(path: Path) -> frozenset[str]:
