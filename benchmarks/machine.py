@@ -34,7 +34,7 @@ def facts() -> list[str]:
 
 
 def busy() -> str | None:
-    """A warning when others use this machine: what is ours in several processes then waits more than a peer."""
+    """A warning when others use this machine: several processes of ours then wait more than one of a peer."""
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     return (
         f"the machine is busy (load {load:.1f} on {cores} cores): measure again" if load > cores / 2 else None

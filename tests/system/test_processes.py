@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
@@ -272,3 +273,46 @@ def test_a_program_that_a_person_works_with_gets_the_terminal_and_ctrl_c() -> No
 def test_an_editor_that_is_not_there_is_named() -> None:
     with pytest.raises(ToolMissing, match="no-such-editor is not installed"):
         processes.attend(["no-such-editor"], env=dict(os.environ))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_a_program_that_outlives_us_hears_and_says_nothing(tmp_path: Path, log: int) -> None:
+    source = (
+        "import os, sys; sys.stderr.write(f'{os.getsid(0) == os.getpid()} {sys.stdin.read()!r} ');"
+        "print('lost'); names = sorted(os.environ.keys() & {'HOME', 'ONLY'});"
+        "sys.stderr.write(f'{os.getcwd()} {names}')"
+    )
+    child = processes.begin(python(source), env={"ONLY": "this"}, cwd=tmp_path, error_log=log)
+
+    assert child.wait(timeout=20) == 0
+    assert (child.stdin, child.stdout, child.stderr) == (None, None, None)
+    assert (tmp_path / "log").read_text() == f"True '' {tmp_path} ['ONLY']"
+
+
+def test_a_program_can_be_told_a_few_words_before_it_comes_loose(tmp_path: Path, log: int) -> None:
+    source = (
+        "import sys; print('heard', sys.stdin.readline().strip(), flush=True); sys.stderr.write('logged')"
+    )
+    child = processes.converse(python(source), env={}, cwd=tmp_path, error_log=log)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdin, child.stdout:
+        child.stdin.write(b"word\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == b"heard word\n"
+
+    assert child.wait(timeout=20) == 0
+    assert (tmp_path / "log").read_text() == "logged"
+
+
+def test_what_cannot_be_begun_is_named_as_for_any_other_program(tmp_path: Path, log: int) -> None:
+    with pytest.raises(ToolMissing, match="no-such-program is not installed"):
+        processes.begin(["no-such-program"], env={"PATH": "/usr/bin"}, cwd=tmp_path, error_log=log)
+    with pytest.raises(NotFoundError, match="no such folder to work in"):
+        processes.converse(python("pass"), env={}, cwd=tmp_path / "gone", error_log=log)
