@@ -6,7 +6,7 @@ remarks their first and last. What is left out is counted.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -280,13 +280,3 @@ class Teller:
             and count >= 0
         ):
             attempt.count = count
-
-
-def account(
-    plan: PlanRecord, events: Iterable[Event], *, blobs: Blobs, alive: bool, head: str, length: int
-) -> Account:
-    """The account of these events; see `Teller`."""
-    teller = Teller(plan, blobs)
-    for event in events:
-        teller.feed(event)
-    return teller.account(alive=alive, head=head, length=length, torn=0)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from runbook.canonical import hex_digest
-from runbook.errors import EvidenceDamaged, ExistsError, NotFoundError
+from runbook.errors import EvidenceDamaged, ExistsError, FormatError, NotFoundError
 from runbook.system import files
 
 BLOB_LIMIT_BYTES = 1 << 30
@@ -47,9 +47,11 @@ class Blobs:
         if not _NAME.fullmatch(name):
             raise EvidenceDamaged("not the name of a blob", subject=f"{self.folder.name}/{ascii(name)[1:-1]}")
         try:
-            data = files.read(self.folder / name, limit_bytes=BLOB_LIMIT_BYTES)
+            data = files.read_inside(self.folder, name, limit_bytes=BLOB_LIMIT_BYTES)
         except NotFoundError as error:
             raise EvidenceDamaged("a blob that the journal names is missing", subject=place) from error
+        except FormatError as error:
+            raise EvidenceDamaged(error.message, subject=place) from error
         if hex_digest(data) != name:
             raise EvidenceDamaged("a blob's bytes are not what its name says", subject=place)
         return data

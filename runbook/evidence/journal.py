@@ -280,7 +280,9 @@ class JournalReader:
 
 def _start_digest(folder: ExecutionFolder) -> str:
     try:
-        return hex_digest(files.read(folder.start, limit_bytes=_START_LIMIT_BYTES))
+        return hex_digest(files.read_inside(folder.path, "start.txt", limit_bytes=_START_LIMIT_BYTES))
+    except FormatError as error:
+        raise EvidenceDamaged(error.message, subject="start.txt") from error
     except NotFoundError as error:
         raise EvidenceDamaged(
             "the journal's first line hangs on it, and it is missing", subject="start.txt"
@@ -299,6 +301,8 @@ def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
                 raise EvidenceDamaged(f"a line above {LINE_LIMIT_BYTES} bytes", subject=path.name)
     except NotFoundError as error:
         raise EvidenceDamaged("the journal is missing", subject=path.name) from error
+    except FormatError as error:
+        raise EvidenceDamaged(error.message, subject=path.name) from error
     if rest:
         yield rest, False
 

@@ -326,3 +326,29 @@ def test_many_outputs_and_remarks_are_counted_not_all_shown(tmp_path: Path) -> N
     assert "300 more remarks are in the journal" in text
     assert "d499" in text
     assert "n499" in text
+
+
+def test_an_output_larger_than_is_kept_says_how_much_is_left_out(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    request = told.begin("health")
+    for number in range(600):
+        lines = "".join(f"{number * 100 + line:06}{'x' * 93}\n" for line in range(100))
+        told.print("health", lines, parent=request)
+    told.end("health", "succeeded", parent=request)
+    text = rendered(told)
+    assert "\n000000xxx" in text
+    assert "\n059999xxx" in text
+    left_out = re.search(r"([0-9]+) characters are left out here; the journal has them\.", text)
+    assert left_out is not None
+    fences = [token.content for token in tokens(text) if token.type == "fence" and "xxx" in token.content]
+    assert sum(map(len, fences)) + int(left_out[1]) == 6_000_000
+
+
+def test_a_cut_journal_is_said(tmp_path: Path) -> None:
+    told = Told(tmp_path, plan=plan_of(CELLS, selection=("--only health",), variables=()))
+    told.writer.close()
+    with told.folder.journal.open("ab") as file:
+        file.write(b'{"half')
+    text = rendered(told)
+    assert "- the journal's last line was cut; 6 bytes of it are left\n" in text
+    assert "- selection: `--only health`\n" in text

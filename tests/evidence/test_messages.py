@@ -204,3 +204,32 @@ def test_a_terminal_shows_words_and_names_what_it_cannot_show() -> None:
     assert shown("clear_output", {"wait": True}) == ""
     moved = messages.text_of({"type": "stream", "blob": "ab", "size": 70000})
     assert moved == "[70000 bytes of output: blobs/ab]\n"
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"),
+    [
+        ("2026-11-21T01:12:05.999999+01:00", "2026-11-21T00:12:05.999Z"),
+        ("2026-11-21T00:12:05.5Z", "2026-11-21T00:12:05.500Z"),
+        ("2026-11-21T00:12:05", None),
+        ("yesterday", None),
+        (7, None),
+    ],
+)
+def test_the_kernels_time_is_kept_when_it_is_one(date: object, kept: str | None) -> None:
+    sent = {"header": {"msg_type": "status", "date": date}, "content": {}}
+    made = messages.payload(sent, channel="iopub", step=None, put=Kept().put)
+    assert (made["date"], made["parent"]) == (kept, None)
+
+
+def test_what_limits_count_is_a_streams_text_or_the_content() -> None:
+    assert messages.weighed("stream", {"name": "stdout", "text": "é\ud800"}) == b"\xc3\xa9\xed\xa0\x80"
+    assert messages.weighed("display_data", {"b": 1, "a": 0.5}) == b'{"a": 0.5, "b": 1}'
+    assert messages.weighed("display_data", nested(200_000)) == b""
+
+
+def test_what_is_no_json_at_all_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="no JSON value: set"):
+        messages.encoded({"a": {1}}, put=Kept().put)
+    with pytest.raises(TypeError, match="a key that is not text: 1"):
+        messages.encoded({1: "a"}, put=Kept().put)

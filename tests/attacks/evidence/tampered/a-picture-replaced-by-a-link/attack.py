@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
 picture = next(Path("blobs").iterdir())
-os.rename(picture, "/tmp/" + picture.name + str(os.getpid()))
-picture.symlink_to("/tmp/" + picture.name + str(os.getpid()))
+kept = Path.cwd().parent.parent / "kept"
+os.rename(picture, kept)
+picture.symlink_to(kept)

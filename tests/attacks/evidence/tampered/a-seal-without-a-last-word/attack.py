@@ -1,0 +1,3 @@
+from forger import journal, reseal, write_journal
+write_journal(journal()[:-1])
+reseal()
