@@ -55,7 +55,8 @@ def main() -> None:
         sys.path.append(settings["includes"])
     settings["environment"] = dict(os.environ)
     os.environ["IPYTHONDIR"] = f"{folder}/ipython"  # while it starts; a step sees what was told only
-    _load("kernel_inside").run(folder, settings, writer, watch, log)  # 6
+    _load("kernel_publishing")
+    _load("kernel_inside").run(folder, settings, writer, watch)  # 6
 
 
 def _load(name: str) -> Any:

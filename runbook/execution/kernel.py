@@ -311,7 +311,7 @@ class KernelClient:
         request = self._request
         is_current = request is not None and parent == request.message
         if request is not None and is_current and self._cells is not None:
-            request.heard_ns = clock.monotonic_ns()
+            request.begun, request.heard_ns = True, clock.monotonic_ns()
             message["runbook"] = number
             try:
                 self._cells.process_message(message, None, 0)
@@ -320,7 +320,7 @@ class KernelClient:
             return
         known = as_message(message, number, steps=self._steps, own=self._own)
         origin = known.origin
-        if request is not None and not request.idle.is_set() and origin == "foreign" and known.runs_code:
+        if request is not None and request.is_running and origin == "foreign" and known.runs_code:
             request.foreign.add(str(parent))
         if origin == "late" and known.type == "runbook_reply":
             self._replies[str(parent)] = recovered(known)

@@ -29,9 +29,15 @@ class Request:
         self.reply: dict[str, Any] | None = None
         self.copy: dict[str, Any] | None = None  # the reply as it stands in the spool
         self.idle = asyncio.Event()
+        self.begun = False  # a message of it was seen
         self.complete = True
         self.timed_out = self.interrupted = self.killed = self.lost = False
         self.foreign: set[str] = set()
+
+    @property
+    def is_running(self) -> bool:
+        """Between the first and the last message that the kernel published for it."""
+        return self.begun and not self.idle.is_set()
 
     def take_reply(self, message: dict[str, Any], now_ns: int) -> None:
         self.reply = message

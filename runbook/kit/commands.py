@@ -191,10 +191,7 @@ class Screen:
         if self._last is not None and self._last is not stream:
             self._last.flush()
         self._last = stream
-        try:
-            stream.write(text)
-        except UnicodeEncodeError:  # a terminal of another age: shown as escapes, recorded as it was
-            stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
+        protocol.show(stream, text)
         if self._at_once:
             stream.flush()
 

@@ -36,7 +36,16 @@ def tell(what: str, record: Mapping[str, Any], *, words: str) -> None:
         shown = {"text/plain": words} if words else {}
         publisher.publish({MIME: {"version": VERSION, "what": what, **record}, **shown})
     elif words:
-        print(words, flush=True)
+        show(sys.stdout, f"{words}\n")
+        sys.stdout.flush()
+
+
+def show(stream: Any, text: str) -> None:
+    """Write to a screen; what its encoding lacks appears as escapes. The record has it as it was."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
 
 
 def has_listener() -> bool:

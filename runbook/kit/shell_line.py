@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 _PLACEHOLDER = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
+_DUPLICATION = re.compile(r"[<>]&[ \t\\\n]*[^ \t\n|&;<>()]*")
 _WORD_ENDS = frozenset(" \t\n|&;<>()")
 
 
@@ -102,7 +103,20 @@ def _places(line: str) -> list[str]:
         if where:
             places[at:end] = [where] * (end - at)
         at = end
+    _mark_subscripts(line, places)
+    for match in _DUPLICATION.finditer(line):  # bash expands the word behind it twice
+        is_plain = not any(each in match[0] for each in "'\"\\`$")
+        end = match.end() if is_plain else len(line)
+        places[match.start() : end] = ["behind >& or <&"] * (end - match.start())
     return places
+
+
+def _mark_subscripts(line: str, places: list[str]) -> None:
+    """`a[…]` and `[[ … ]]`: some shells evaluate what is inside as arithmetic, and code in it."""
+    for at, character in enumerate(line):
+        if character == "[" and not _ends_word(line, at - 1):
+            end = _find_end(line, at, "]")
+            places[at:end] = ["inside […]"] * (end - at)
 
 
 def _region(line: str, at: int) -> tuple[int, str]:
@@ -129,8 +143,6 @@ def _region(line: str, at: int) -> tuple[int, str]:
         end = _find_end(line, at, "}")
         nests = any(each in line[at + 2 : end] for each in "'\"\\`$")
         return (rest if nests else end), "inside ${…}"
-    if character == "[" and not _ends_word(line, at - 1):
-        return _find_end(line, at, "]"), "inside […]"  # a subscript is arithmetic in some shells
     if character == "#" and _ends_word(line, at - 1):
         return _find_end(line, at, "\n"), "in a comment"
     return at + 1, ""

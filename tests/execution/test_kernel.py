@@ -256,13 +256,14 @@ def test_an_unanswered_question_can_be_interrupted_and_its_late_answer_goes_nowh
     assert with_kernel(home, body, on_input=slowly).text() == "right\n"
 
 
-async def _stranger(kernel: Running, source: str, **options: Any) -> AsyncKernelClient:
-    """Another program that found the connection file and runs code."""
+async def _stranger(kernel: Running, source: str | None = None, **options: Any) -> AsyncKernelClient:
+    """Another program that found the connection file, and may run code."""
     client = AsyncKernelClient()
     client.load_connection_info(json.loads((kernel.process.folder / "kernel.json").read_text()))
     client.start_channels(hb=False)
     await asyncio.sleep(0.2)
-    client.execute(source, **options)
+    if source is not None:
+        client.execute(source, **options)
     return client
 
 
@@ -298,7 +299,7 @@ def test_code_that_ran_beside_a_step_is_counted_in_its_reply(home: Path) -> None
 
     async def body(kernel: Running) -> None:
         async def intrude() -> None:
-            client = await _stranger(kernel, "", silent=True)
+            client = await _stranger(kernel)
             content = {"code": "print('theirs')", "silent": False}
             message = client.session.msg("execute_request", content)
             client.control_channel.send(message)
@@ -316,11 +317,7 @@ def test_code_that_ran_beside_a_step_is_counted_in_its_reply(home: Path) -> None
 
 def test_looking_at_a_kernel_is_not_running_code_in_it(home: Path) -> None:
     async def body(kernel: Running) -> None:
-        client = await _stranger(kernel, "", silent=True)
-        client.stop_channels()
-        other = AsyncKernelClient()
-        other.load_connection_info(json.loads((kernel.process.folder / "kernel.json").read_text()))
-        other.start_channels(hb=False)
+        other = await _stranger(kernel)
         message = other.kernel_info()
         await asyncio.sleep(0.3)
         other.stop_channels()
