@@ -234,6 +234,21 @@ def test_an_s_above_the_group_s_order_is_refused() -> None:
     assert error.message == "the signature's S is not below the group's order"
 
 
+def test_bytes_behind_the_inner_signature_are_refused() -> None:
+    """Like the reserved field they are covered by nothing."""
+    inner = KEY.inner(to_sign(MESSAGE))
+
+    for spoiled in (inner + b"\0", inner[:-1] + b"", string(b"ssh-ed25519")):
+        assert refused(Blob(key=KEY.blob, inner=spoiled).encoded()).problem == "signature.form"
+
+
+def test_an_armor_around_anything_but_base64_is_refused() -> None:
+    with pytest.raises(SignatureRefused) as caught:
+        sshsig.unarmored(sshsig.armored("!!!!"))
+
+    assert caught.value.problem == "signature.base64"
+
+
 @pytest.mark.parametrize("length", [0, 31, 33])
 def test_an_ed25519_key_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(SignatureRefused, match="an Ed25519 key has 32 bytes"):
@@ -280,6 +295,8 @@ def test_an_ecdsa_key_is_an_uncompressed_point_of_the_curve_it_names() -> None:
         (kind + string(b"nistp384") + string(point), "another curve"),
         (kind + string(b"nistp256") + string(b"\2" + point[1:33]), "not an uncompressed point"),
         (kind + string(b"nistp256") + string(b"\0"), "not an uncompressed point"),
+        (kind + string(b"nistp256") + string(bytes([6 + point[64] % 2]) + point[1:]), "not an uncompressed"),
+        (kind + string(b"nistp256") + string(point[:-1]), "not an uncompressed point"),
         (kind + string(b"nistp256") + string(b"\4" + bytes(64)), "not a point of its curve"),
         (key + b"\0", "extra bytes"),
     ):
@@ -317,6 +334,11 @@ def test_an_rsa_key_with_exponent_one_lets_anybody_sign_and_is_refused() -> None
 def test_an_rsa_exponent_must_be_sound(exponent: int) -> None:
     with pytest.raises(SignatureRefused, match="exponent or modulus is not sound"):
         parse_key(rsa_blob(exponent, 2**3071 + 1))
+
+
+def test_an_even_rsa_modulus_is_no_key() -> None:
+    with pytest.raises(SignatureRefused, match="exponent or modulus is not sound"):
+        parse_key(rsa_blob(65537, 2**3071 + 2))
 
 
 @pytest.mark.parametrize("bits", [1024, 2048, 3071, 16385])
