@@ -23,6 +23,7 @@ Kind = Literal["code", "markdown", "raw"]
 _STARTS = re.compile(r"[ \t]*#[ \t]*%%(?:%*[ \t].*|[ \t]*)")
 _STARTS_ELSEWHERE = re.compile(r"[ \t]*#[ \t]*(?:<codecell>|In\[[0-9 ]*\]:?)[ \t]*")
 _MAX_LINE = 2000
+_MAX_EQUALS = 40
 
 _KEY = re.compile(r"[a-zA-Z0-9_.@/-]+")
 _WORD = re.compile(r"[a-zA-Z_.]+[a-zA-Z0-9_.]*")
@@ -83,7 +84,8 @@ def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
         return _PROSE, ()
     reading = _Reading(number, plain=line.isascii() and "\\" not in line)
     rest = line[line.index("%%") + 2 :].strip(" \t")
-    if len(line) > _MAX_LINE:
+    if len(line) > _MAX_LINE or line.count("=") > _MAX_EQUALS:
+        # Reading from the right takes a try for each `=`.
         reading.add("cell.option", "the marker is too long to be read", "shorten it")
         return _BARE, tuple(reading.reasons)
     title, options = reading.split(rest)

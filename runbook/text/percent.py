@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from runbook.text.fenced import Fenced
 from runbook.text.marker import Kind, Marker, is_marker, is_marker_elsewhere, read_marker
 from runbook.text.quoting import Quoting
 from runbook.text.reasons import Reason, reason
 from runbook.text.runbook import Cell
 from runbook.text.syntax import examine
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _QUOTED = re.compile(r"[rR]?(\"\"\"|''')(.*)\1", re.DOTALL)
 
 
@@ -43,8 +43,9 @@ def read_cells(lines: Sequence[str], start: int) -> tuple[tuple[Cell, ...], list
     first = begins[0] if begins else len(lines)
     if first > start:
         cells.append(_unmarked(lines, start, first, reasons))
+    fenced = Fenced(lines)
     for begin, end in pairwise([*begins, len(lines)]):
-        cells.append(_cell(lines, begin, end, reasons))
+        cells.append(_cell(fenced, begin, end, reasons))
     return tuple(cells), reasons
 
 
@@ -59,14 +60,15 @@ def _unmarked(lines: Sequence[str], start: int, end: int, reasons: list[Reason])
     return _code(lines, Marker("code", "", ()), (start, start, stop, end), reasons)
 
 
-def _cell(lines: Sequence[str], begin: int, end: int, reasons: list[Reason]) -> Cell:
+def _cell(fenced: Fenced, begin: int, end: int, reasons: list[Reason]) -> Cell:
+    lines = fenced.lines
     marker, problems = read_marker(lines[begin], begin + 1)
     reasons.extend(problems)
     stop = max(_stop(lines, begin, end), begin + 1)
     spans = (begin, begin + 1, stop, end)
     if marker.kind == "code":
         return _code(lines, marker, spans, reasons)
-    return _prose(lines, marker, spans, reasons)
+    return _prose(fenced, marker, spans, reasons)
 
 
 def _stop(lines: Sequence[str], begin: int, end: int) -> int:
@@ -121,8 +123,9 @@ def _require_split(lines: Sequence[str], spans: Spans, source: str, reasons: lis
         reasons.append(reason("cell.marker", end + 1, found, hint))
 
 
-def _prose(lines: Sequence[str], marker: Marker, spans: Spans, reasons: list[Reason]) -> Cell:
-    begin, start, stop, _ = spans
+def _prose(fenced: Fenced, marker: Marker, spans: Spans, reasons: list[Reason]) -> Cell:
+    lines = fenced.lines
+    begin, start, stop, end = spans
     content = lines[start:stop]
     text = "\n".join(content)
     quoted = _QUOTED.fullmatch(text.strip()) if '"""' in text or "'''" in text else None
@@ -130,7 +133,11 @@ def _prose(lines: Sequence[str], marker: Marker, spans: Spans, reasons: list[Rea
         source = _quoted(quoted, spans, reasons)
     else:
         source = "\n".join(_uncommented(content, start, reasons))
-        _require_unfenced(lines, spans, reasons)
+        opening = fenced.open_at(begin, end) if end < len(lines) else None
+        if opening is not None:  # rule 4
+            found = "for jupytext this marker stands inside a fenced block of prose, and begins no cell"
+            hint = f"close the block of line {opening + 1} before it"
+            reasons.append(reason("cell.marker", end + 1, found, hint))
     _require_split(lines, spans, text, reasons)
     kind: Kind = marker.kind
     return Cell(
@@ -179,43 +186,3 @@ def _uncommented(content: Sequence[str], start: int, reasons: list[Reason]) -> I
             yield line
         if "\t" in line:
             reasons.append(reason("cell.tabs", index, "a tab in prose", "write blanks"))
-
-
-def _require_unfenced(lines: Sequence[str], spans: Spans, reasons: list[Reason]) -> None:
-    """Rule 4: jupytext begins no cell inside a block of prose that is fenced by ``` or ~~~ and closed again,
-    be it closed cells later."""
-    begin, _, _, end = spans
-    if end >= len(lines) or not any("```" in line or "~~~" in line for line in lines[begin:end]):
-        return
-    at = begin
-    while at < end:
-        opening = _opening(lines[at])
-        at += 1
-        if opening is None:
-            continue
-        closing = next((i for i in range(at, len(lines)) if _closes(lines[i], opening)), None)
-        if closing is None:
-            continue
-        if closing >= end:
-            found = "for jupytext this marker stands inside a fenced block of prose, and begins no cell"
-            reasons.append(reason("cell.marker", end + 1, found, f"close the block of line {at} before it"))
-            return
-        at = closing + 1
-
-
-def _opening(line: str) -> tuple[str, int] | None:
-    match = _FENCE.fullmatch(_bare(line))
-    if match is None or (match[1][0] == "`" and "`" in match[2]):
-        return None
-    return match[1][0], len(match[1])
-
-
-def _closes(line: str, opening: tuple[str, int]) -> bool:
-    match = _FENCE.fullmatch(_bare(line))
-    if match is None:
-        return False
-    return match[1][0] == opening[0] and len(match[1]) >= opening[1] and not match[2].strip()
-
-
-def _bare(line: str) -> str:
-    return line[2:] if line.startswith("# ") else line.removeprefix("#")

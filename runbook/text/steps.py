@@ -84,6 +84,7 @@ def _names(cells: Sequence[Cell], reasons: list[Reason]) -> list[str]:
         lines.setdefault(name, cell.line)
         explicit[index] = name
     taken = {*lines, INJECTED}
+    last: dict[str, int] = {}
     names = []
     heading = ""
     for index, cell in enumerate(cells):
@@ -93,18 +94,21 @@ def _names(cells: Sequence[Cell], reasons: list[Reason]) -> list[str]:
             names.append(explicit[index])
             continue
         own = cell.title or (heading if cell.kind == "code" else _heading(cell.source))
-        name = _free(slug(own) or f"step-{index + 1}", taken)
+        name = _free(slug(own) or f"step-{index + 1}", taken, last)
         taken.add(name)
         names.append(name)
     return names
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def _free(wanted: str, taken: set[str], last: dict[str, int]) -> str:
+    """`wanted`, or it with the next free number; `last` keeps a thousand equal titles from being counted
+    anew each time."""
     if wanted not in taken:
         return wanted
-    number = 2
+    number = last.get(wanted, 1) + 1
     while f"{wanted}-{number}" in taken:
         number += 1
+    last[wanted] = number
     return f"{wanted}-{number}"
 
 

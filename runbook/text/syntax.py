@@ -12,7 +12,7 @@ IPython rewrites a cell before it runs it. Three rules keep that from showing a 
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -164,8 +164,16 @@ def examine(source: str, line: int) -> tuple[tuple[int, ...], tuple[Reason, ...]
     elif tree is not None:
         reasons += _exits(tree, source, line)
     reasons += _rewritten(source, line)
-    magics = tuple(line + source.count("\n", 0, part.start) for part in found if part.kind == "magic")
-    return magics, tuple(reasons)
+    starts = (part.start for part in found if part.kind == "magic")
+    return tuple(number for number, _ in _numbered(source, starts, line)), tuple(reasons)
+
+
+def _numbered(source: str, places: Iterable[int], line: int) -> Iterator[tuple[int, int]]:
+    """The file line of each of these rising offsets, and the offset; counted once through."""
+    counted = 0
+    for at in places:
+        line, counted = line + source.count("\n", counted, at), at
+        yield line, at
 
 
 def _needs_a_look(source: str) -> bool:
@@ -211,23 +219,21 @@ def _unseen(source: str, found: list[Part], line: int) -> list[Reason]:
                 part.end - part.start
             )
     reasons = []
-    number, counted = line, 0
-    for match in _ODD.finditer(source):
-        at = match.start()
-        number, counted = number + source.count("\n", counted, at), at
-        if match[0] == "\t":
+    odd = {match.start(): match[0] for match in _ODD.finditer(source)}
+    for number, at in _numbered(source, odd, line):
+        if odd[at] == "\t":
             if kinds[at] != 2:
                 reasons.append(reason("cell.tabs", number, "a tab outside a string", "write blanks"))
         elif kinds[at] == 0:
-            found_at = f"{match[0][:8]!a} (U+{ord(match[0][0]):04X}) stands in code, where only ASCII may"
+            found_at = f"{odd[at][:8]!a} (U+{ord(odd[at][0]):04X}) stands in code, where only ASCII may"
             if unsure is not None and at >= unsure:
                 found_at += "; an f-string before it is nested so that its end depends on the Python version"
             hint = "write it in a string or a comment, or in plain letters"
             reasons.append(reason("cell.character", number, found_at, hint))
-    for gap in _WIDE_GAP.finditer(source):
-        if kinds[gap.start()] == 0:
-            number = line + source.count("\n", 0, gap.start())
-            message = f"{len(gap[0])} blanks in a row: what follows may be out of sight"
+    gaps = {gap.start(): len(gap[0]) for gap in _WIDE_GAP.finditer(source)}
+    for number, at in _numbered(source, gaps, line):
+        if kinds[at] == 0:
+            message = f"{gaps[at]} blanks in a row: what follows may be out of sight"
             reasons.append(reason("cell.blanks", number, message, f"use at most {MAX_BLANKS}"))
     return reasons
 
@@ -252,8 +258,8 @@ def _exits(tree: ast.Module, source: str, line: int) -> list[Reason]:
 def _rewritten(source: str, line: int) -> list[Reason]:
     """What IPython or jupytext would take off a line before the cell runs."""
     reasons = []
-    for match in _ESCAPED_MARKER.finditer(source):
-        number = line + source.count("\n", 0, match.start())
+    escaped = (match.start() for match in _ESCAPED_MARKER.finditer(source))
+    for number, _ in _numbered(source, escaped, line):
         found = "a comment that begins with `#`s and `+`: jupytext takes a `#` off it"
         reasons.append(reason("cell.marker", number, found, "begin it with a word"))
     prompts = {match.start() for match in _PROMPT.finditer(source)}
@@ -261,8 +267,7 @@ def _rewritten(source: str, line: int) -> list[Reason]:
     second = source.find("\n", head) + 1
     if second and _ELLIPSIS.match(source[second:].split("\n", 1)[0]):
         prompts.add(second)
-    for at in sorted(prompts):
-        number = line + source.count("\n", 0, at)
+    for number, _ in _numbered(source, sorted(prompts), line):
         found = "a line that begins like a prompt, which IPython cuts off, inside strings too"
         reasons.append(reason("cell.prompt", number, found, "write the code without prompts"))
     return reasons

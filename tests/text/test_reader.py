@@ -149,8 +149,18 @@ def test_any_change_of_a_real_text_gets_an_answer(data: st.DataObject) -> None:
         "\ufeff" * 10_000,
         "é" * 200_000,
         "# %%\n" + " " * 500_000 + "é",
+        "# %% A\n" * 100_000,
+        "# %%\n" + "!a\n" * 200_000,
+        "# %%\n" + "## +\n" * 150_000,
+        "# %%\n" + "é \t" * 150_000,
+        "# %% [markdown]\n" + "# ```x\n" * 100_000,
+        "# %% [markdown]\n# ```x\n" * 40_000,
+        "# %% [markdown]\n# ```x\n" * 40_000 + "# ```\n",
+        "# %% [markdown]\n# ````x\n" * 20_000 + "# ```\n" * 40_000,
+        ("# %%" + " a=x" * 39 + "\n") * 6_000,
+        "\u200b" * 300_000,
     ],
-    ids=range(24),
+    ids=range(34),
 )
 def test_hostile_sizes_are_answered_in_reasonable_time(text: str) -> None:
     ran = subprocess.run(

@@ -24,5 +24,5 @@ region: str = "eu"
 count: int = 3
 token: Secret = secret("env:TOKEN")
 
-# %% when="count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1 or count == 1"
+# %% when="count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1 or count > 1"
 x = 1
