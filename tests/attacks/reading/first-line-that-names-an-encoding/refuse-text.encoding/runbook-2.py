@@ -1,0 +1,2 @@
+# %% Decoding: utf-8
+open('done', 'w')

@@ -1,0 +1,4 @@
+# encoding: utf-7
+# %%
+# +AAo-open('pwned', 'w')
+x = 1

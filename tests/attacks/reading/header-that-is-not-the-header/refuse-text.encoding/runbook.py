@@ -1,0 +1,8 @@
+# ---
+# coding: latin-1
+# runbook:
+#   title: X
+# ---
+
+# %% Guard
+raise SystemExit("stop")

@@ -1,0 +1,6 @@
+# ---
+# runbook:
+#   environments: [prod]
+
+# %%
+x = 1

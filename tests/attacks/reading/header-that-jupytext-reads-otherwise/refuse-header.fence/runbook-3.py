@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: X
+#---
+#   environments: [prod]
+# ---
+
+# %%
+x = 1

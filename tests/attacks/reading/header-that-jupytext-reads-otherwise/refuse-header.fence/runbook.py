@@ -1,0 +1,11 @@
+# ---
+# runbook:
+#   environments: [prod]
+
+# jupyter:
+#   jupytext:
+#     comment_magics: false
+# ---
+
+# %%
+x = 1

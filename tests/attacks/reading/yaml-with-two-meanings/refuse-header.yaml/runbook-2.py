@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   agent: no
+# ---
+
+# %%
+# rm victim
+x = 1

@@ -1,0 +1,8 @@
+# ---
+# runbook:
+#   title: 010
+# ---
+
+# %%
+# rm victim
+x = 1

@@ -1,0 +1,9 @@
+# ---
+# runbook: &a
+#   title: X
+# other: *a
+# ---
+
+# %%
+# rm victim
+x = 1

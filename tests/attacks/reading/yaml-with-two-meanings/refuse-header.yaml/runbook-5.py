@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   <<: {agent: true}
+#   title: X
+# ---
+
+# %%
+# rm victim
+x = 1

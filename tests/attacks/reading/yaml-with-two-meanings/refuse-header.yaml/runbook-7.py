@@ -1,0 +1,10 @@
+# ---
+# runbook:
+#   title: X
+# ...
+# approvals: []
+# ---
+
+# %%
+# rm victim
+x = 1

@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   title: X
+#   "title": Y
+# ---
+
+# %%
+# rm victim
+x = 1

@@ -1,0 +1,9 @@
+# ---
+# runbook:
+#   environments: [prod]
+#   environments: [scratch]
+# ---
+
+# %%
+# rm victim
+x = 1
