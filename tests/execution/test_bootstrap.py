@@ -199,6 +199,30 @@ def test_another_interpreter_gets_the_kit_and_nothing_else_of_the_package(home: 
     assert str(site) not in kernel.text()
 
 
+def test_the_supervisors_signals_are_not_inherited(home: Path) -> None:
+    """A supervisor that was started with `nohup`, or blocks signals, must not make its steps unstoppable."""
+
+    async def body(kernel: Running) -> None:
+        source = (
+            "import signal, subprocess, sys\n"
+            "words = 'import signal as s; print(s.pthread_sigmask(s.SIG_BLOCK, []), s.getsignal(s.SIGHUP))'\n"
+            "print(subprocess.run([sys.executable, '-c', words], capture_output=True, text=True).stdout)\n"
+            "import time; time.sleep(60)"
+        )
+        reply = await kernel.run(source, timeout_seconds=0.8)
+        assert (reply.state, reply.complete) == ("timed-out", True)
+
+    saved = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        kernel = with_kernel(home, body)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        signal.signal(signal.SIGHUP, saved)
+
+    assert kernel.text().strip() == "set() 0"  # nothing blocked; SIG_DFL
+
+
 def test_the_kernel_ends_itself_when_its_supervisor_is_gone_too_long(home: Path) -> None:
     asked = spec(home, linger_seconds=1)
     with files.locked(asked.lock):

@@ -70,6 +70,23 @@ def test_a_step_runs_in_ipython_and_shows_words_a_person_can_read(tmp_path: Path
     assert [line for line in said.splitlines() if line] == ["$ echo out", "out", "note: x"]
 
 
+def test_a_step_runs_in_jupyter_and_shows_words_a_person_can_read(tmp_path: Path) -> None:
+    """A kernel that Jupyter starts, with nothing of ours in it but the kit."""
+    program = (
+        "import nbformat, nbclient\n"
+        "source = \"from runbook.kit import context, note, sh; sh('echo', 'out'); note('x');"
+        ' print(context.environment, context.execution)"\n'
+        "notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])\n"
+        "nbclient.NotebookClient(notebook, kernel_name='python3').execute()\n"
+        "for each in notebook.cells[0].outputs:\n"
+        "    print(each.get('text', '') or each.data.get('text/plain', ''), end='|')\n"
+    )
+
+    said = _python("-W", "ignore", "-c", program, home=tmp_path)
+
+    assert said == "$ echo out|out\n||note: x|scratch None\n|"
+
+
 def test_the_kit_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:
     program = (
         "import sys; import runbook.kit\n"
