@@ -78,10 +78,12 @@ def is_marker_elsewhere(line: str) -> bool:
 
 def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
     """The marker on this line (1-based `number`), and every reason against it. Never raises."""
-    if line == "# %%":
-        return _BARE, ()
-    if line == "# %% [markdown]":
-        return _PROSE, ()
+    plain = _plain(line)
+    return (plain, ()) if plain is not None else thorough(line, number)
+
+
+def thorough(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
+    """The same, without the quick answer for plain lines."""
     reading = _Reading(number, plain=line.isascii() and "\\" not in line)
     rest = line[line.index("%%") + 2 :].strip(" \t")
     if len(line) > _MAX_LINE or line.count("=") > _MAX_EQUALS:
@@ -103,6 +105,40 @@ def read_marker(line: str, number: int) -> tuple[Marker, tuple[Reason, ...]]:
 
 _BARE = Marker("code", "", ())
 _PROSE = Marker("markdown", "", ())
+
+# Most markers of most texts: words, and options whose values hold nothing that could be read twice.
+_PLAIN = re.compile(
+    r"# %%(?: ([A-Za-z](?:[A-Za-z0-9 ,:;?!()'-]*[A-Za-z0-9?!)])?))?( \[markdown\]| \[raw\])?"
+    r"((?: [a-z]+=(?:\"[a-z0-9-]+\"|[1-9][0-9]{0,8}|\[\"[a-z0-9-]+\"(?:, \"[a-z0-9-]+\")*\]))*)"
+)
+_PLAIN_OPTION = re.compile(r" ([a-z]+)=(?:\"([^\"]+)\"|([0-9]+)|\[\"([^\]]+)\"\])")
+_PLAIN_KINDS: dict[str | None, Kind] = {None: "code", " [markdown]": "markdown", " [raw]": "raw"}
+
+
+def _plain(line: str) -> Marker | None:
+    """The marker on a line that is plain enough; None for those that `_Reading` has to look at. The answers
+    are the same (a test compares them), this one is quick."""
+    if line == "# %%":
+        return _BARE
+    if line == "# %% [markdown]":
+        return _PROSE
+    match = _PLAIN.fullmatch(line)
+    if match is None:
+        return None
+    options: dict[str, Option] = {}
+    for key, text, number, tags in _PLAIN_OPTION.findall(match[3]):
+        value: str | int | list[str] = text or (int(number) if number else tags.split('", "'))
+        if key in options or key not in OPTIONS or not _FITS[key](value):
+            return None
+        if isinstance(value, list):
+            if len(set(value)) != len(value) or any(
+                tag in _REFUSED_TAGS or tag[0] == "-" or tag.startswith("active-") for tag in value
+            ):
+                return None
+            options[key] = tuple(value)
+        else:
+            options[key] = value
+    return Marker(_PLAIN_KINDS[match[2]], match[1] or "", tuple(options.items()))
 
 
 class _Reading:

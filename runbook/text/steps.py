@@ -18,7 +18,7 @@ MAX_TIMEOUT_SECONDS = 7 * 86400
 MAX_RETRIES = 20
 INJECTED = "injected-parameters"
 
-_HEADING = re.compile(r" {0,3}#{1,6} +(.*?) *#*")
+_HEADING = re.compile(r"^ {0,3}#{1,6} +(.*?) *#*$", re.MULTILINE)
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -36,9 +36,11 @@ def steps_of(cells: Sequence[Cell]) -> tuple[tuple[Step, ...], list[Reason]]:
     for step in steps:
         if not step.cell.options:
             continue
-        _require_tags(step, reasons)
-        _require_options(step, reasons)
-        _require_target(step, by_name, taken, reasons)
+        if step.tags:
+            _require_tags(step, reasons)
+        if any(key in _RUNNING for key, _ in step.cell.options):
+            _require_options(step, reasons)
+            _require_target(step, by_name, taken, reasons)
         if step.has("parameters"):
             if declaration is not None:
                 found = f"a second step tagged `parameters`; the first is on line {declaration.cell.line}"
@@ -116,6 +118,9 @@ def _heading(prose: str) -> str:
     """The last heading in some prose, blocks of code not looked into."""
     if "#" not in prose:
         return ""
+    if "```" not in prose and "~~~" not in prose:
+        headings = _HEADING.findall(prose)
+        return str(headings[-1]) if headings else ""
     found, fenced = "", False
     for line in prose.split("\n"):
         if line.lstrip().startswith(("```", "~~~")):
@@ -185,6 +190,7 @@ _TAG_RULES: tuple[_Rule, ...] = (
     ),
 )
 
+_RUNNING = ("timeout", "retries", "when", "undoes", "checks")
 _ALWAYS = "a step that always runs, or never by itself, can't have a `when`"
 _OPTION_RULES: tuple[_Rule, ...] = (
     (

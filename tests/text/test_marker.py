@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook.text.marker import Marker, is_marker, is_marker_elsewhere, read_marker
+from runbook.text.marker import Marker, _plain, is_marker, is_marker_elsewhere, read_marker, thorough
 from tests.text.twin import jupytext_marker
 
 
@@ -176,6 +176,66 @@ def test_what_is_accepted_is_what_jupytext_reads(rest: str) -> None:
     assert marker.kind == kind
     assert ours == json.loads(json.dumps(metadata))
     assert marker.title == title
+
+
+PLAIN_WORDS = [
+    *(
+        "Title",
+        "a",
+        "b?",
+        "c,",
+        "[markdown]",
+        "[raw]",
+        "[md]",
+        " ",
+        "  ",
+        "-",
+        ".x",
+        "it's",
+        "(d)",
+        "7",
+        "é",
+        "",
+    ),
+    *(
+        'name="a"',
+        'name="-"',
+        'name="A"',
+        'tags=["a"]',
+        'tags=["a", "b"]',
+        'tags=["a","b"]',
+        'tags=["a", "a"]',
+    ),
+    *(
+        'tags=["-a"]',
+        'tags=["skip-execution"]',
+        'tags=["active-x"]',
+        "timeout=60",
+        "timeout=060",
+        'timeout="6"',
+    ),
+    *(
+        "name=7",
+        "retries=2",
+        'undoes="a"',
+        'checks="b"',
+        'active="a"',
+        'x="a"',
+        'tags="a"',
+        "tags=[]",
+        "=",
+        "x=",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PLAIN_WORDS), max_size=6).map(" ".join))
+@settings(max_examples=200)
+def test_the_quick_answer_is_the_thorough_one(rest: str) -> None:
+    line = f"# %% {rest}"
+    quick = _plain(line)
+    if quick is not None:
+        assert (quick, ()) == thorough(line, 1)
 
 
 options = st.dictionaries(
