@@ -31,8 +31,6 @@ To = Annotated[str | None, typer.Option("--to", metavar="STEP", help="Up to this
 Tags = Annotated[list[str] | None, typer.Option("--tags", metavar="TAG", help="Only steps with these tags.")]
 Reason = Annotated[str | None, typer.Option(help="Why it must run although its approval has expired.")]
 
-OUTCOME_CODES = {"succeeded": 0, "deviated": 0, "failed": 4, "unknown": 4, "stopped": 7, "refused": 3}
-
 
 @app.command()
 def plan(
@@ -123,6 +121,7 @@ def run(
 ) -> None:
     """Run a runbook: step by step with you, or --unattended. Leaves a record under executions/."""
     from runbook.cli import describe, running
+    from runbook.execution import launch
     from runbook.verbs import names
     from runbook.verbs import run as verb
 
@@ -136,25 +135,27 @@ def run(
             "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
         )
     try:
-        if planned is not None:
-            execution, record = planned.path, running.planned_record(planned)
-        else:
-            if not unattended and not has_terminal():
+        with launch.ahead(around) as ahead:
+            if planned is not None:
+                execution, record = planned.path, running.planned_record(planned)
+            else:
+                if not unattended and not has_terminal():
+                    raise _nobody()
+                values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
+                terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
+                made, execution = _planned(here, name, values, terms, around)
+                record = made.record
+            if record.kind != "unattended" and not has_terminal():
                 raise _nobody()
-            values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
-            terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
-            made, execution = _planned(here, name, values, terms, around)
-            record = made.record
-        if record.kind != "unattended" and not has_terminal():
-            raise _nobody()
-        outcome = running.go(here, execution, record, json=json, around=around).outcome
+            stage = running.Stage(workspace=here, around=around, ahead=ahead, json=json)
+            code = running.go(stage, execution, record)
     except RefusedError as error:
         if not json:
             raise
         show.error(error, json=False)
         show.json(describe.plain_refusal(error))
-        outcome = "refused"
-    raise typer.Exit(OUTCOME_CODES[outcome])
+        code = running.OUTCOME_CODES["refused"]
+    raise typer.Exit(code)
 
 
 def _nobody() -> UsageError:

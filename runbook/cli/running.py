@@ -3,18 +3,24 @@
 import sys
 from pathlib import Path
 
+import msgspec
+
 from runbook.cli import describe, show
 from runbook.cli.around import has_terminal
+from runbook.cli.main import exit_code
 from runbook.cli.terminal import Quiet, Terminal
 from runbook.errors import UnavailableError
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
+from runbook.execution.launch import Ahead
 from runbook.execution.plan_folder import read_record
 from runbook.execution.session import Driver, Result, Session
 from runbook.text.reader import read
 from runbook.verbs import run as verb
 from runbook.workspace import Surroundings, Workspace
+
+OUTCOME_CODES = {"succeeded": 0, "deviated": 0, "failed": 4, "unknown": 4, "stopped": 7, "refused": 3}
 
 
 def planned_record(folder: ExecutionFolder) -> PlanRecord:
@@ -22,21 +28,30 @@ def planned_record(folder: ExecutionFolder) -> PlanRecord:
     return read_record(folder)[0]
 
 
-def go(
-    workspace: Workspace, execution: Path, record: PlanRecord, *, json: bool, around: Surroundings
-) -> Result:
-    """Start the supervisor, sit at its session, and say how it ended."""
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run is seen from: the workspace, the surroundings, and a supervisor that is warming up."""
+
+    workspace: Workspace
+    around: Surroundings
+    ahead: Ahead
+    json: bool
+
+
+def go(stage: Stage, execution: Path, record: PlanRecord) -> int:
+    """Start the supervisor, sit at its session, say how it ended; returns the exit code."""
     folder = ExecutionFolder(execution)
-    if not json:
+    if not stage.json:
         describe.banner(record)
-    with verb.start(workspace, execution, around=around) as session:
-        result = sit(session, folder, quiet=json, attended=record.kind == "interactive")
-    shown = workspace.relative(execution)
-    if json:
+    with verb.start(stage.workspace, execution, around=stage.around, ahead=stage.ahead) as session:
+        result = sit(session, folder, quiet=stage.json, attended=record.kind == "interactive")
+    shown = stage.workspace.relative(execution)
+    if result.failure is not None:
+        show.error(result.failure, json=False)
+    if stage.json:
         show.json(describe.plain_result(result, shown))
     else:
         describe.ended(result, shown)
-    return result
+    return OUTCOME_CODES[result.outcome] if result.failure is None else exit_code(result.failure)
 
 
 def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: bool) -> Result:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from runbook.canonical import canonical_json, hex_digest
-from runbook.evidence import inert, messages
+from runbook.evidence import audit_kit, inert, messages
 from runbook.evidence.account import Account, AttemptAccount, Remarks, StepAccount
 from runbook.evidence.events import Event
 from runbook.evidence.outputs import Outputs, Rich, Text
@@ -133,12 +133,18 @@ def _output(item: Text | Rich, get: messages.Get) -> Iterator[Block]:
         else:
             yield from _listing(item.head + item.tail, _OUTPUT_ROOM, item.sha256)
         return
+    data = _mapping(item.content.get("data"))
+    if audit_kit.is_only_kit(data):
+        said = _words(item.kind, item.content)
+        if said:
+            yield Paragraph(("Kit", late, ": ", Said(_cut_line(said))))
+        return
     label = {"error": "Error", "execute_result": "Result"}.get(item.kind, "Display")
     yield Paragraph((f"{label}{late}:",))
     text = _words(item.kind, item.content)
     if text:
         yield from _listing(text, _OUTPUT_ROOM)
-    yield from _others(_mapping(item.content.get("data")), bool(text), get)
+    yield from _others(data, bool(text), get)
 
 
 def _words(kind: str, content: Mapping[str, object]) -> str:
@@ -202,17 +208,17 @@ def _left_out(characters: int, lines: int | None, sha256: str) -> Paragraph:
 
 
 def _remarks(remarks: Remarks) -> Iterator[Block]:
-    rows = [_remark(event) for event in remarks.first]
+    rows = [_remark(event) for event in audit_kit.without_starts(remarks.first)]
     if remarks.left_out:
         rows.append(("", (f"{remarks.left_out} more remarks are in the journal",)))
-    rows += [_remark(event) for event in remarks.last]
+    rows += [_remark(event) for event in audit_kit.without_starts(remarks.last)]
     if rows:
         yield Heading(4, ("What was said and done",))
         yield Facts(tuple(rows))
 
 
 def _remark(event: Event) -> tuple[str, Words]:
-    return event.kind, (Said(event.t), " ", *told(event))
+    return event.kind, (Said(event.t), " ", *(audit_kit.told(event) or told(event)))
 
 
 def told(event: Event) -> Words:

@@ -89,6 +89,6 @@ def write_plan(workspace: Workspace, plan: Plan, *, around: Surroundings) -> Pat
     return plan_folder.write(plan, workspace.executions, state=around.state_folder)
 
 
-def start(workspace: Workspace, execution: Path, *, around: Surroundings) -> Session:
+def start(workspace: Workspace, execution: Path, *, around: Surroundings, ahead: launch.Ahead) -> Session:
     """Start the supervisor of a written plan. See `execution.launch.start` for what it raises."""
-    return launch.start(execution, workspace=workspace, around=around)
+    return launch.start(execution, workspace=workspace, around=around, ahead=ahead)
