@@ -84,11 +84,9 @@ KEPT_FROM_LIGHT_VERBS = {
     "watchdog",
 }
 
-STEPS_PROCESS = {
-    "runbook.kit",
-    "runbook.execution.bootstrap",
-    "runbook.execution.kernel_inside",
-    "runbook.execution.spool_writer",
+LOADED_BY_KERNEL = re.findall(r'_load\("(\w+)"\)', (PACKAGE / "execution" / "bootstrap.py").read_text())
+STEPS_PROCESS = {"runbook.kit", "runbook.execution.bootstrap"} | {
+    f"runbook.execution.{name}" for name in LOADED_BY_KERNEL
 }
 """What runs in the kernel's process, or in a plain `python file.py`: the rooms are out of its reach there."""
 
