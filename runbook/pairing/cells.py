@@ -27,11 +27,19 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     source: str = ""
 
 
+def said(key: str, spelled: str) -> bool:
+    """Whether a flowing key says anything: null, an empty title and empty tags don't, as in jupytext."""
+    return key not in FLOWING or not (
+        spelled == "null" or (key in ("tags", "title") and spelled in ("[]", '""'))
+    )
+
+
 def meta_of(plain: Mapping[str, object]) -> Meta:
     """Metadata as it is compared. Raises ValueError for what JSON cannot say."""
     if not plain:
         return ()
-    return tuple((key, _spelled(plain[key])) for key in sorted(plain))
+    spelled = ((key, _spelled(plain[key])) for key in sorted(plain))
+    return tuple((key, value) for key, value in spelled if said(key, value))
 
 
 _spelled = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode

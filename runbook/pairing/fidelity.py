@@ -97,12 +97,8 @@ def _read_back(cell: Cell) -> tuple[str, str, str] | None:
 
 
 def flowing(metadata: Mapping[str, object]) -> dict[str, object]:
-    """The metadata that may flow into the text. None and empty tags say nothing, as in jupytext."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key in FLOWING and value is not None and not (key == "tags" and value == [])
-    }
+    """The metadata that may flow into the text."""
+    return {key: value for key, value in metadata.items() if key in FLOWING}
 
 
 def beside(number: int, plain: Mapping[str, object], cell: Cell) -> tuple[Problem, ...]:

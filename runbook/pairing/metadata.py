@@ -38,12 +38,20 @@ def updated(current: dict[str, Any], before: dict[str, Any], now: dict[str, Any]
     for key, value in now.items():
         if key not in current or before.get(key) != value:
             merged[key] = value
-    return merged
+    return _openable(merged)
+
+
+def _openable(metadata: dict[str, Any]) -> dict[str, Any]:
+    """With a name to show for the kernel: nbformat demands one, and people leave it out."""
+    kernel = metadata.get("kernelspec")
+    if isinstance(kernel, dict) and "display_name" not in kernel and "name" in kernel:
+        return {**metadata, "kernelspec": {"display_name": str(kernel["name"]), **kernel}}
+    return metadata
 
 
 def first(now: dict[str, Any]) -> dict[str, Any]:
     """The metadata of a notebook that is made: Jupyter opens it without asking for a kernel."""
-    return {**now} if "kernelspec" in now else {"kernelspec": dict(_KERNEL), **now}
+    return _openable({"kernelspec": dict(_KERNEL), **now})
 
 
 def _is_json(value: object) -> bool:

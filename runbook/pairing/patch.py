@@ -36,7 +36,8 @@ def patched(text: Text, cells: Sequence[tuple[Cell, int | None]], root: Sequence
         lines.extend(fresh)
     if not in_place or (cells and cells[-1][0] != text.cells[-1].cell):
         _end(text, lines, new_line)
-    data = "".join(line + end for line, end in lines).encode("utf-8")
+    whole = [line + (end or new_line) for line, end in lines[:-1]]  # only the last line can do without an end
+    data = "".join([*whole, *(line + end for line, end in lines[-1:])]).encode("utf-8")
     return b"\xef\xbb\xbf" + data if text.bom else data
 
 

@@ -71,11 +71,11 @@ class Store:
         self.backend.ensure_durable([*keys, *(name_key(name) for name in names)])
 
     def _key_of(self, digits: str) -> str:
-        for packed in (False, True):
-            key = object_key(digits, packed=packed)
-            if next(iter(self.backend.list(key)), None) is not None:
-                return key
-        raise NotFoundError("this version is not in the store (any more)", subject=f"sha256:{digits}")
+        both = (object_key(digits, packed=False), object_key(digits, packed=True))
+        found = next((item.key for item in self.backend.list(both[0]) if item.key in both), None)
+        if found is None:
+            raise NotFoundError("this version is not in the store (any more)", subject=f"sha256:{digits}")
+        return found
 
     def record(
         self, name: str, fresh: Sequence[tuple[str, int, str]], *, now: datetime, durable: bool = True

@@ -139,6 +139,10 @@ def code(source: str, *, cell_id: str = "c1", **metadata: Any) -> dict[str, Any]
     }
 
 
+def with_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {**code("x = 1"), "metadata": metadata}
+
+
 def prose(source: str, *, kind: str = "markdown", cell_id: str = "m1", **metadata: Any) -> dict[str, Any]:
     return {"cell_type": kind, "id": cell_id, "metadata": metadata, "source": source}
 
@@ -199,8 +203,8 @@ NOTEBOOK_CLASSES: dict[str, list[dict[str, Any]]] = {
     "nested metadata": [code("x = 1", custom={"a": {"b": [1, 2]}})],
     "null metadata": [code("x = 1", k=None)],
     "null name": [code("x = 1", name=None)],
-    "key with a space": [code("x = 1", **{"a key": 1})],
-    "key with a colon": [code("x = 1", **{"a:b": 1})],
+    "key with a space": [with_metadata({"a key": 1})],
+    "key with a colon": [with_metadata({"a:b": 1})],
     "key with accents": [code("x = 1", clé=1)],
     "language": [code("select 1", language="sql")],
     "active": [code("x = 1", active="ipynb")],
@@ -271,7 +275,8 @@ NOTEBOOK_CLASSES: dict[str, list[dict[str, Any]]] = {
 TEXT_HEADERS: dict[str, str] = {
     "none": "",
     "ours": HEADER,
-    "jupyter only": "# ---\n# jupyter:\n#   kernelspec:\n#     name: python3\n# ---\n\n",
+    "jupyter only": "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: P\n"
+    "#     name: python3\n# ---\n\n",
     "another jupytext": "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n"
     "#       extension: .py\n#       format_name: percent\n#       jupytext_version: 1.11.0\n# ---\n\n",
     "custom keys": "# ---\n# title: 'Yes: it is'\n# version: 1.10\n# flag: yes\n# date: 2026-01-01\n"

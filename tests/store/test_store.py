@@ -59,6 +59,18 @@ def test_bytes_that_do_not_pack_stay_plain(tmp_path: Path) -> None:
     assert (tmp_path / "s" / object_key(digits, packed=False)).read_bytes() == data
 
 
+@pytest.mark.parametrize("data", [b"small", b"large and packed\n" * 900])
+def test_what_was_kept_without_syncs_can_be_made_durable(tmp_path: Path, data: bytes) -> None:
+    store = open_store(tmp_path / "s")
+    name = store.put(data, durable=False)
+    store.record("n", [(name, len(data), "text saved")], now=NOW, durable=False)
+
+    store.ensure_durable([name], ["n"])
+    with pytest.raises(NotFoundError):
+        store.ensure_durable([digest(b"never")])
+    assert store.get(name) == data
+
+
 def test_a_missing_version_says_why_it_may_be_gone(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="not in the store") as caught:
         open_store(tmp_path / "s").get(digest(b"never"))
