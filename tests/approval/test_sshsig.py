@@ -279,6 +279,7 @@ def test_ecdsa_numbers_are_minimal_positive_and_in_range() -> None:
         (mpint(r), padded, b"", "leading zeros"),
         (mpint(r), string(b"\x80" + bytes(31)), b"", "not above zero"),
         (mpint(0), mpint(s), b"", "not above zero"),
+        (string(b"\0"), mpint(s), b"", "not above zero"),
         (mpint(r), mpint(order + s), b"", "out of range"),
         (mpint(order + r), mpint(s), b"", "out of range"),
         (mpint(r), mpint(s), b"\0", "extra bytes"),

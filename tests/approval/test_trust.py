@@ -206,6 +206,16 @@ def test_a_folder_of_the_machine_wins_over_the_working_tree(root: Path, tmp_path
     assert found.policy.rules[1].approvals == 2
 
 
+def test_a_machine_s_trust_holds_in_a_folder_that_has_none_of_its_own(tmp_path: Path) -> None:
+    """Else deleting `.runbook/` would lead out of the machine's policy."""
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    machine = tmp_path / "etc"
+    write(machine, trust_files())
+
+    assert load(workspace(bare, trust=f"dir:{machine}")).workspace == WORKSPACE
+
+
 def test_a_missing_folder_of_the_machine_refuses_although_the_working_tree_has_one(
     root: Path, tmp_path: Path
 ) -> None:

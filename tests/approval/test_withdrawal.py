@@ -85,6 +85,7 @@ def test_another_person_s_key_cannot_withdraw_in_a_name() -> None:
             "not a withdrawal in its one form",
         ),
         (lambda files: files | {TXT: files[TXT].replace(b"urn:uuid", b"urn:isbn")}, "has no such spelling"),
+        (lambda files: files | {TXT: files[TXT].replace(b"sha256:", b"sha512:")}, "has no such spelling"),
         (lambda files: files | {TXT: b"\xff"}, "not a withdrawal"),
         (lambda files: files | {SIG: b"garbage"}, "not a signature the way"),
         (
