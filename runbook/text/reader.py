@@ -7,13 +7,14 @@ The order of the reading; each number stands again in the code:
 1. bytes: size, UTF-8, line ends;
 2. header: its place, its YAML, its keys, the approvals in their one spelling;
 3. cells: where they begin, their options, their code;
-4. lines: characters and lengths, told apart by what is code and what is prose;
-5. parameters and steps: names, tags, options, and whether they fit together.
+4. parameters and steps: names, tags, options, and whether they fit together;
+5. lines: characters and lengths, told apart by what is code and what is prose.
 All are gone through whatever the earlier ones found, so that a person sees everything at once.
 """
 
 import warnings
 from collections import Counter
+from threading import Lock
 
 from runbook.errors import TextRefused
 from runbook.text import parameters
@@ -29,6 +30,8 @@ from runbook.text.steps import require_when, steps_of
 MAX_ALIKE = 50
 """How many reasons with one code are told one by one; a text of nothing but mistakes is told shortly."""
 
+_SILENCE = Lock()  # Python's warning filters are one for all threads
+
 
 def read(data: bytes) -> Reading:
     """Read a runbook's bytes whole. Never raises on any bytes; says every reason of both degrees, by line."""
@@ -41,18 +44,18 @@ def read(data: bytes) -> Reading:
     header, place, found = read_header(lines)
     reasons += found
     # 3 cells
-    with warnings.catch_warnings():
+    with _SILENCE, warnings.catch_warnings():
         # An invalid escape makes Python warn; said here it would be noise, and as an error a verdict.
         warnings.simplefilter("ignore")
         cells, found = read_cells(lines, place.end)
         reasons += found
-        # 5 parameters and steps (before 4 only to stay inside the silence)
+        # 4 parameters and steps
         declared, problems = parameters.declared(cells)
         reasons += problems
         steps, found = steps_of(cells)
         reasons += found
         reasons += require_when(steps, {p.name for p in declared if not p.secret})
-    # 4 lines
+    # 5 lines
     reasons += spelling(canonical, lines)
     code = (range(cell.source_line - 1, cell.end_line) for cell in cells if cell.kind == "code")
     reasons += sight(canonical, lines, code)
