@@ -28,6 +28,7 @@ EDGES = {
         "exporter",
         "folder",
         "journal",
+        "plan_file",
         "planned_text",
         "seal",
         "start",

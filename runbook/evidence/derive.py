@@ -17,7 +17,8 @@ from runbook.evidence.events import parse_moment
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
-from runbook.evidence.planned_text import planned_sources, read_evidence, read_plan
+from runbook.evidence.plan_file import read_evidence, read_plan
+from runbook.evidence.planned_text import planned_sources
 from runbook.evidence.seal import Finish, FinishedStep
 from runbook.system import files
 

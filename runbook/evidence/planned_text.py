@@ -1,54 +1,21 @@
-"""The planned text: the plan in an execution's folder, and the sources that it says will run. An edge.
+"""The planned text: an execution's `runbook.py`, and the sources that its plan says will run. An edge.
 
-Reads `plan.json` and `runbook.py` as they lie there. Gives no permission and decides nothing.
+Reads it as it lies there. Gives no permission and decides nothing.
 """
 
 from pathlib import Path
 
 from runbook.canonical import hex_digest
-from runbook.decoding import decode_json
-from runbook.errors import EvidenceDamaged, FormatError, NotFoundError
+from runbook.errors import EvidenceDamaged
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.plan import PLAN_SCHEMA, PlannedValue, PlanRecord
-from runbook.system import files
+from runbook.evidence.plan import PlannedValue, PlanRecord
+from runbook.evidence.plan_file import read_evidence
 from runbook.text.injection import inject
 from runbook.text.reader import read
 from runbook.text.runbook import Runbook, Step
 from runbook.text.values import DEFAULT, Given, Value, resolve
 
-PLAN_LIMIT_BYTES = 16 << 20
 TEXT_LIMIT_BYTES = 1 << 20
-
-
-def read_plan(folder: ExecutionFolder) -> PlanRecord:
-    """The plan of an execution. Raises EvidenceDamaged when it is missing or no plan of this version."""
-    return parse_plan(read_evidence(folder, "plan.json", limit_bytes=PLAN_LIMIT_BYTES))
-
-
-def parse_plan(data: bytes) -> PlanRecord:
-    """Read `plan.json`. Raises EvidenceDamaged."""
-    try:
-        plan = decode_json(data, PlanRecord, name="plan.json", limit_bytes=PLAN_LIMIT_BYTES)
-    except FormatError as error:
-        raise EvidenceDamaged(error.message, subject="plan.json", line=error.line) from error
-    if plan.schema != PLAN_SCHEMA:
-        raise EvidenceDamaged(
-            f"a plan of schema {plan.schema}; this version reads {PLAN_SCHEMA}", subject="plan.json"
-        )
-    names = [step.name for step in plan.steps]
-    if len(set(names)) != len(names) or [step.index for step in plan.steps] != list(range(len(names))):
-        raise EvidenceDamaged("its steps are not numbered, or not named, one by one", subject="plan.json")
-    return plan
-
-
-def read_evidence(folder: ExecutionFolder, name: str, *, limit_bytes: int) -> bytes:
-    """One file of the evidence. Raises EvidenceDamaged when it is missing, a link, or too large."""
-    try:
-        return files.read_inside(folder.path, name, limit_bytes=limit_bytes)
-    except NotFoundError as error:
-        raise EvidenceDamaged("is missing", subject=name) from error
-    except FormatError as error:
-        raise EvidenceDamaged(error.message, subject=name) from error
 
 
 def read_text(folder: ExecutionFolder) -> Runbook:

@@ -13,7 +13,7 @@ from runbook.evidence.events import Outcome, StepState
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
-from runbook.evidence.planned_text import read_plan
+from runbook.evidence.plan_file import read_plan
 from runbook.evidence.states import Progress, Standing
 from runbook.instants import stamp
 

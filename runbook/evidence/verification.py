@@ -31,14 +31,8 @@ from runbook.evidence.examination import Examiner
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
-from runbook.evidence.planned_text import (
-    PLAN_LIMIT_BYTES,
-    given_values,
-    parse_plan,
-    planned_sources,
-    read_evidence,
-    read_text,
-)
+from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
+from runbook.evidence.planned_text import given_values, planned_sources, read_text
 from runbook.instants import stamp
 from runbook.text.values import values_digest
 

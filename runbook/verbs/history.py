@@ -3,7 +3,6 @@
 import msgspec
 
 from runbook.evidence.summary import Summary, summaries
-from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
 
@@ -30,6 +29,8 @@ def history(workspace: Workspace, wanted: Filter, *, around: Surroundings) -> tu
 
 
 def _path(workspace: Workspace, name: str, around: Surroundings) -> str:
+    from runbook.verbs import names  # loads the reader of texts, which `status` does not need
+
     return names.find_runbook(workspace, name, cwd=around.cwd)
 
 
