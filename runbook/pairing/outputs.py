@@ -30,6 +30,10 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     changed: int
 
 
+def _bytes(source: str) -> bytes:
+    return source.encode("utf-8", "surrogatepass")
+
+
 def _run_digest(cell: NotebookCell) -> str | None:
     """A digest of a cell's outputs and of the run they are from; None when it has none."""
     outputs = cell.plain.get("outputs")
@@ -50,10 +54,10 @@ def maker(cell: NotebookCell, before: NotebookCell | None, foreign: str | None) 
     # Equal bytes are equal outputs; most cells are spared the digest of theirs.
     same = before is not None and (before.raw == cell.raw or _run_digest(before) == _run_digest(cell))
     if before is None or not same:
-        return digest(cell.cell.source.encode("utf-8", "surrogatepass"))
+        return digest(_bytes(cell.cell.source))
     if foreign is not None:
         return foreign
-    return _stamp(before) or digest(before.cell.source.encode("utf-8", "surrogatepass"))
+    return _stamp(before) or digest(_bytes(before.cell.source))
 
 
 def _stamp(cell: NotebookCell) -> str | None:
@@ -63,15 +67,16 @@ def _stamp(cell: NotebookCell) -> str | None:
 
 
 def foreign_makers(notebook: Notebook, before: Notebook | None, known: Mapping[str, str]) -> dict[str, str]:
-    """By cell id, the makers of outputs that are not from the cell's present source: what Jupyter leaves when
-    a cell is edited and not run again. To be remembered until the notebook is written."""
+    """By cell id, the makers of outputs that the notebook itself does not tell: what Jupyter leaves when a cell
+    is edited and not run again, or run again. To be remembered until the notebook is written."""
     old = {cell.id: cell for cell in before.cells if cell.id} if before else {}
     found: dict[str, str] = {}
     for cell in notebook.cells:
         if cell.id is None or not cell.plain.get("outputs"):
             continue
         made = maker(cell, old.get(cell.id), known.get(cell.id))
-        if made is not None and made != digest(cell.cell.source.encode("utf-8", "surrogatepass")):
+        # A stamp outlives a new run in Jupyter, so it is believed only where nothing else is remembered.
+        if made is not None and made != (_stamp(cell) or digest(_bytes(cell.cell.source))):
             found[cell.id] = made
     return found
 
@@ -158,7 +163,7 @@ def _edited(
 def _stamped(maker_digest: str | None, source: str) -> dict[str, object] | None:
     if maker_digest is None:
         return None
-    if maker_digest == digest(source.encode("utf-8", "surrogatepass")):
+    if maker_digest == digest(_bytes(source)):
         return {"source": maker_digest}
     return {"source": maker_digest, "stale": True}
 
@@ -197,7 +202,7 @@ def _fresh_id(cell: Cell, number: int, taken: set[str]) -> str:
     attempt = 0
     while True:
         words = f"{number}\n{attempt}\n{cell.kind}\n{cell.source}"
-        found = hex_digest(words.encode("utf-8", "surrogatepass"))[:8]
+        found = hex_digest(_bytes(words))[:8]
         if found not in taken:
             taken.add(found)
             return found

@@ -86,6 +86,9 @@ def _do(session: Session, view: View, does: Does, take: Take | None) -> Round:
         if not session.options.check:
             session.state.forget(view.pair.name)
         return Round(report=_report(view.pair, "recorded", "both sides are gone; their versions are kept"))
+    if does is Does.RECORD and isinstance(view.read_notebook, Notebook):
+        # The cells agree; the section `jupyter:` may still have something to say to the notebook.
+        does = Does.MERGE if _metadata(view, view.read_notebook) is not None else does
     if does in (Does.NOTHING, Does.RECORD):
         return _recorded(session, view)
     if does is Does.MAKE_NOTEBOOK:

@@ -161,7 +161,11 @@ def _blocked(pair: Pair, error: RunbookError) -> PairReport:
 
 
 def _noted(report: PairReport, note: str | None) -> PairReport:
-    return report if note is None else msgspec.structs.replace(report, notes=(*report.notes, note))
+    if note is None:
+        return report
+    if report.action == "unchanged":
+        return msgspec.structs.replace(report, action="recorded", message=note)
+    return msgspec.structs.replace(report, notes=(*report.notes, note))
 
 
 def _is_still(session: Session, pair: Pair) -> bool:
