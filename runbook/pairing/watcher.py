@@ -1,17 +1,19 @@
 """Watching folders: the only module that meets watchdog, behind four words: `cover`, `wait`, `wake`, `close`.
 
 Three ways, one mailbox. `Native` reads inotify through watchdog's reader of it, with watches of our own: only
-the kinds of events that say something was saved (the reader's default also asks for *opened* and *closed
-without a write*, which its own walk of a large tree raises without end), ignored folders are left out before a
-watch is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling`
-compares stamps, where nothing tells of changes. Events are only haste: what was missed, the sweep finds.
+the kinds of events that say something was saved (watchdog's default also asks for *opened* and *closed without
+a write*, which its own walk of a large tree raises without end), ignored folders are left out before a watch
+is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling` compares
+stamps, where nothing tells of changes. Events are only haste: what was missed, the sweep finds.
 """
 
+import contextlib
 import errno
 import os
 import queue
 import sys
 import threading
+import warnings
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -143,7 +145,7 @@ def _stamps(folder: str) -> Iterator[tuple[str, Stamp]]:
 
 
 def folders_below(top: str) -> Iterator[str]:
-    """`top` and the folders in it, without ignored ones and links. A folder that went meanwhile is no error."""
+    """`top` and the folders in it, without ignored ones and links; one that went meanwhile is no error."""
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -182,6 +184,8 @@ class Native(_Mailbox):
         self._paths: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
         self._deep: tuple[str, ...] = ()
+        # The same folder under a new name, after a move, is added anew; watchdog warns of that at length.
+        warnings.filterwarnings("ignore", message="Callback with id '", category=RuntimeWarning)
         with _limits():
             self._reader: Any = inotify_c.InotifyFD()
         self._reader.start()
@@ -320,26 +324,25 @@ class Observed(_Mailbox):
         self._observer.join()
 
 
-class _limits:  # noqa: N801 - a context manager, used like a function
+@contextlib.contextmanager
+def _limits() -> Iterator[None]:
     """Turns the system's limits into the message that says how to raise them."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EMFILE):
-            which = "watches" if error.errno == errno.ENOSPC else "instances"
-            raise UnavailableError(
-                f"the system allows no more inotify {which}",
-                hint=f"sudo sysctl fs.inotify.max_user_{which}={524288 if which == 'watches' else 1024}",
-            ) from error
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EMFILE):
+            raise
+        which = "watches" if error.errno == errno.ENOSPC else "instances"
+        raise UnavailableError(
+            f"the system allows no more inotify {which}",
+            hint=f"sudo sysctl fs.inotify.max_user_{which}={524288 if which == 'watches' else 1024}",
+        ) from error
 
 
 def native() -> Watcher:
     """The best way this system has. Raises UnavailableError at a limit of the system."""
-    if sys.platform == "linux":
-        return Native()
-    return Observed()
+    system: str = sys.platform
+    return Native() if system == "linux" else Observed()
 
 
 def _seconds() -> float:
