@@ -68,6 +68,7 @@ class KernelClient:
         self._replies: dict[str, Reply] = {}
         self._request: Request | None = None
         self._subscribed = asyncio.Event()
+        self._caught_up = asyncio.Event()  # a message of one of our requests was handed over
         self._gone = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -117,7 +118,8 @@ class KernelClient:
             gone.cancel()
 
     async def _read_info(self, connection: Connection) -> dict[str, Any]:
-        """The reply to `kernel_info`, once a message was seen, too: then we are subscribed."""
+        """The reply to `kernel_info`, once our subscription is known to work and all that was published
+        before that request was handed over."""
         reply: dict[str, Any] = {}
         while reply.get("msg_type") != "kernel_info_reply":
             reply = await connection.shell_channel.get_msg()
@@ -126,6 +128,11 @@ class KernelClient:
                 await asyncio.wait_for(self._subscribed.wait(), _WELCOME_SECONDS)
                 break
             self._own.add(connection.kernel_info())  # publishes its status
+        while not self._caught_up.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._caught_up.wait(), _WELCOME_SECONDS)
+                break
+            self._catch_up()
         return reply
 
     def _error(self, message: str) -> KernelError:
@@ -188,6 +195,7 @@ class KernelClient:
         self._connection.session.metadata = {"runbook": {"step": step, "read_only": read_only}}
         self._connection.allow_stdin = self._on_input is not None
         running = asyncio.ensure_future(self._cells.run(source))
+        running.add_done_callback(_look_at)
         lost = asyncio.ensure_future(self._watch_for_lost_reply(request, running))
         try:
             await asyncio.wait({running}, timeout=timeout_seconds)
@@ -320,6 +328,8 @@ class KernelClient:
             return
         known = as_message(message, number, steps=self._steps, own=self._own)
         origin = known.origin
+        if parent in self._own:
+            self._caught_up.set()
         if request is not None and request.is_running and origin == "foreign" and known.runs_code:
             request.foreign.add(str(parent))
         if origin == "late" and known.type == "runbook_reply":
@@ -372,3 +382,9 @@ class KernelClient:
         answer = await self._on_input(question)
         if self._request is request:
             connection.input("\x04" if answer is None else answer)  # ipykernel reads EOT as end of input
+
+
+def _look_at(task: "asyncio.Future[None]") -> None:
+    """Nobody waits for a step whose `execute` was cancelled; how it ended is not worth a warning."""
+    if not task.cancelled():
+        task.exception()

@@ -28,8 +28,12 @@ def test_start_up_files_of_the_home_do_not_run(home: Path) -> None:
     async def body(kernel: Running) -> None:
         assert (await kernel.run("planted")).error is not None
 
+    folder = home / "run" / "kernel"
+    (folder / "ipython").mkdir(parents=True)
+    (folder / "ipython" / "startup").symlink_to(startup)  # as /etc/ipython would be
+    folder.chmod(0o700)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONSTARTUP": str(rc)}
-    with_kernel(home, body, environment=environment)
+    with_kernel(home, body, environment=environment, folder=folder)
 
     assert not (home / "pwned").exists()
 

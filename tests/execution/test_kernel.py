@@ -1,6 +1,7 @@
 """What a step's end is called, and that it is true; questions, strangers, interrupts."""
 
 import asyncio
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 
 from runbook.errors import ExistsError, KernelError, NotFoundError
 from runbook.execution.kernel_launch import adopt, launch
+from runbook.execution.kernel_nbclient import read_wire
 from runbook.execution.kernel_values import InputRequest
 from runbook.system import files
 from tests.execution.kernel_runs import Running, later, spec, with_kernel
@@ -346,6 +348,21 @@ def test_a_stranger_who_steals_our_replies_cannot_make_a_step_hang(home: Path) -
         assert reply.state == "succeeded"
 
     assert with_kernel(home, body).text() == "ran\n"
+
+
+def test_a_message_that_the_kernel_did_not_sign_is_no_message() -> None:
+    def sign(parts: list[bytes]) -> bytes:
+        return hashlib.sha256(b"key" + b"".join(parts)).hexdigest().encode()
+
+    parts = [b"{}", b"{}", b"{}", b"{}", b"a buffer"]
+    whole = [b"topic", b"<IDS|MSG>", sign(parts[:4]), *parts]
+
+    assert read_wire(whole, sign) == parts
+    for index in range(2, 7):
+        forged = [*whole[:index], b"other", *whole[index + 1 :]]
+        assert read_wire(forged, sign) is None
+    for cut in range(len(whole) - 1):
+        assert read_wire(whole[:cut], sign) is None
 
 
 def test_an_interpreter_without_ipykernel_says_what_to_install(home: Path, tmp_path: Path) -> None:
