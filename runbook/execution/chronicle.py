@@ -8,7 +8,7 @@ one anywhere but to the journal.
 import asyncio
 from collections.abc import Callable
 
-from runbook.canonical import Json, canonical_json
+from runbook.canonical import Json
 from runbook.errors import RunbookError
 from runbook.evidence import messages
 from runbook.evidence.events import Event
@@ -80,12 +80,13 @@ class Chronicle:
             self.tell("gap", what=f"a {message.type} message: {error}"[:200], count=1, step=message.step)
 
     def _keep(self, message: KernelMessage) -> None:
-        payload = self._payload(message)
-        content = canonical_json(payload["content"])
-        if self._limit.admit(message.step, message.type, content):
+        weight = messages.weighed(message.type, message.content) + b"".join(message.buffers)
+        # Asked before anything of it is written: pictures go into blobs, which are bounded, too.
+        if self._limit.admit(message.step, message.type, weight):
+            payload = self._payload(message)
             self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
             self._tell_kit(message)
-        self._count(message.spooled, len(content))
+        self._count(message.spooled, len(weight))
 
     def _payload(self, message: KernelMessage) -> dict[str, object]:
         return messages.payload(
@@ -113,6 +114,11 @@ class Chronicle:
             payload = messages.encoded(told, put=self._writer.blobs.put)
             assert isinstance(payload, dict)
             self.tell("kit", **{**payload, "step": message.step, "what": str(record["what"])})
+
+    def begin(self, step: str) -> None:
+        """An attempt of `step` starts: what was dropped of the last one is told, and it may say as much."""
+        self.settle(step)
+        self._limit.begin(step)
 
     def settle(self, step: str | None) -> None:
         """Say what was dropped of a step that has ended."""

@@ -131,6 +131,7 @@ class Supervision:
         if client is None:
             return
         step, planned = self._plan.step(action.step), self._plan.planned(action.step)
+        self._chronicle.begin(action.step)
         self._chronicle.tell(
             "step-started",
             step=action.step,

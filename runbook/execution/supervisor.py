@@ -27,7 +27,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
-from runbook.execution import family, kernel_launch, lease, plan_folder, registry
+from runbook.execution import family, kernel_launch, lease, leftovers, plan_folder, registry
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.conduct import Conduct, EndReason
 from runbook.execution.control import Control
@@ -199,7 +199,9 @@ class _Run:
         chronicle.boundary()
         if chronicle.broken.done():
             raise chronicle.broken.result()
+        leftovers.take_away(self._place.parent)
         files.make_folder(self._place, mode=0o700)
+        leftovers.note(self._place, self._folder.path)
         process, problem = self._launch()
         self._write_lease(process)
         supervision = Supervision(
@@ -234,7 +236,7 @@ class _Run:
         """Start the kernel, before anything heavy is imported. A kernel that can't be started is evidence."""
         record = self._plan.record
         spec = KernelSpec(
-            folder=self._place / "k",
+            folder=self._place / "k1",
             work=self._folder.work,
             lock=self._folder.lock,
             environment=passed_environment(self._around.env, record.variables),

@@ -1,6 +1,7 @@
 """The chronicle: everything into the journal, or the run stops."""
 
 import asyncio
+import base64
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -108,8 +109,33 @@ def test_what_is_above_the_limit_is_told_as_truncated(tmp_path: Path) -> None:
 
     events = told(tmp_path / "x", tell, Limits(step_bytes=300))
 
-    assert [event.kind for event in events] == ["message", "message", "truncated"]
-    assert events[2].number("dropped") == 8
+    assert [event.kind for event in events] == ["message", "message", "message", "truncated"]
+    assert events[3].number("dropped") == 7
+
+
+def test_a_picture_above_the_limit_leaves_no_blob(tmp_path: Path) -> None:
+    picture = base64.b64encode(b"x" * 90_000).decode()
+
+    def tell(chronicle: Chronicle) -> None:
+        chronicle.heard(message("display_data", {"data": {"image/png": picture}, "metadata": {}}))
+        chronicle.settle("a")
+
+    events = told(tmp_path / "x", tell, Limits(step_bytes=300))
+
+    assert [event.kind for event in events] == ["truncated"]
+    assert not list((tmp_path / "x").glob("blobs/*"))
+
+
+def test_each_attempt_may_say_as_much_as_the_first(tmp_path: Path) -> None:
+    def tell(chronicle: Chronicle) -> None:
+        for attempt in range(2):
+            chronicle.begin("a")
+            for number in range(10):
+                chronicle.heard(message("stream", {"text": "x" * 100}, spooled=10 * attempt + number))
+
+    events = told(tmp_path / "x", tell, Limits(step_bytes=300))
+
+    assert [event.kind for event in events] == [*["message"] * 3, "truncated"] * 2
 
 
 def test_the_spool_is_let_go_of_once_the_journal_has_it(tmp_path: Path) -> None:

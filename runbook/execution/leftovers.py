@@ -1,0 +1,60 @@
+"""Leftovers: the private folders of runs that were killed, taken away once nobody needs them. An edge.
+
+A supervisor that is killed leaves its sockets behind. Its kernel lives on for a while and is reached through
+that folder, so a folder stays for as long as its kernel does, or its supervisor.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from runbook.errors import InputError, KernelError, RunbookError
+from runbook.evidence.folder import ExecutionFolder
+from runbook.execution import kernel_launch
+from runbook.system import files
+
+_NOTE = "execution"
+_LIMIT_BYTES = 1 << 14
+
+
+def note(place: Path, execution: Path) -> None:
+    """Say in a run's private folder whose it is. Raises StorageError."""
+    files.replace(place / _NOTE, os.fsencode(execution), durable=False)
+
+
+def take_away(private: Path) -> int:
+    """Take away what dead runs left below `private`; returns how many folders went. Never raises for one
+    that can't be judged or removed: it stays, and nobody is worse off.
+
+    The lease is held before a run's folder is made, so a folder whose execution nobody holds is no run that
+    is just beginning.
+    """
+    gone = 0
+    for place in sorted(private.iterdir()) if private.is_dir() else ():
+        with contextlib.suppress(RunbookError):
+            if _is_left_over(place):
+                files.remove_folder(place)
+                gone += 1
+    return gone
+
+
+def kernels(place: Path) -> tuple[Path, ...]:
+    """The folders of the kernels that were started from a run's private folder, the oldest first."""
+    found = [each for each in place.glob("k*") if each.name[1:].isdecimal()] if place.is_dir() else []
+    return tuple(sorted(found, key=lambda each: int(each.name[1:])))
+
+
+def _is_left_over(place: Path) -> bool:
+    try:
+        execution = Path(os.fsdecode(files.read(place / _NOTE, limit_bytes=_LIMIT_BYTES)))
+    except InputError:
+        return False  # not one of ours, or not noted yet
+    return not ExecutionFolder(execution).is_alive() and not any(_is_alive(each) for each in kernels(place))
+
+
+def _is_alive(kernel: Path) -> bool:
+    try:
+        kernel_launch.adopt(kernel)
+    except KernelError:
+        return False
+    return True
