@@ -1,6 +1,6 @@
 """The verbs about the program itself: `doctor`, `config`, `version`, `demo`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,18 +53,28 @@ def doctor(json: Json = False) -> None:
     """Say what is installed and what is wrong; exit 1 when something is."""
     from runbook.verbs.doctor import examine
 
-    around = surroundings()
-    checks = examine(workspace(around), around)
+    checks = examine(surroundings())
     if json:
         fields = ("name", "state", "words", "next")
         show.json({"schema": 1, "checks": [{f: getattr(check, f) for f in fields} for check in checks]})
     else:
-        show.table([(_MARKS[check.state], check.name, check.words) for check in checks])
+        longest = max(len(check.name) for check in checks)
         for check in checks:
+            show.say(f"{_MARKS[check.state]:5}  {check.name:{longest}}  {check.words}")
             if check.next:
-                show.say(f"  {check.name}: {check.next}")
+                show.say(f"{'':5}  {'':{longest}}  next: {check.next}")
+        show.say(_counted(checks))
     if any(check.state == "wrong" for check in checks):
         raise typer.Exit(1)
+
+
+def _counted(checks: Any) -> str:
+    """The last line: what it all comes to."""
+    wrong = sum(check.state == "wrong" for check in checks)
+    missing = sum(check.state == "missing" for check in checks)
+    if wrong:
+        return f"{show.many(wrong, 'thing')} wrong; the lines with {_MARKS['wrong']} say what to do"
+    return f"all is well; {show.many(missing, 'thing')} not set up" if missing else "all is well"
 
 
 _MARKS = {"well": "ok", "missing": "--", "wrong": "WRONG"}

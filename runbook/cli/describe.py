@@ -141,8 +141,36 @@ def verdicts(answer: Answer) -> None:
             f"{execution_verdict.id}  {execution_verdict.verdict} ({outcome})", "green" if good else "red"
         )
         for finding in execution_verdict.findings:
-            place = f"{finding.file}:{finding.line}" if finding.line else finding.file or ""
-            show.say(f"  {finding.code}: {place} {finding.message}")
+            place = "" if finding.file is None else f"{finding.file}: "
+            if finding.line:
+                place = f"{finding.file}:{finding.line}: "
+            show.say(f"  {finding.code}: {place}{finding.message}")
+        for line in _MEANINGS.get(execution_verdict.verdict, ()):
+            show.say(f"  {line}")
+    if not answer.runbooks and not answer.executions:
+        show.say("nothing to verify: no runbooks here; `runbook create TITLE` writes one")
+
+
+_MEANINGS: dict[str, tuple[str, ...]] = {
+    "UNSIGNED": (
+        "everything in it fits together, but nobody signed the seal: whoever can write the folder could have",
+        "written all of it. This version does not sign seals yet.",
+        "  next: keep a copy of finish.txt where that person can't write, and compare it when it matters",
+    ),
+    "INCOMPLETE": (
+        "it never came to a seal: nothing is wrong with what is there, and the end is missing.",
+        "  next: `runbook status` says whether it still runs",
+    ),
+    "TAMPERED": (
+        "something is not what it was when it was written.",
+        "  next: leave the folder as it is, and compare it with a copy from elsewhere",
+    ),
+    "UNVERIFIABLE": (
+        "something that is needed can't be read, so nothing can be said.",
+        "  next: mend what is named above, or use the version of runbook that wrote it",
+    ),
+}
+"""What a verdict that is not VALID means, and what to do."""
 
 
 def plain_execution(verdict: ExecutionVerdict) -> dict[str, object]:
@@ -170,7 +198,7 @@ def banner(record: PlanRecord) -> None:
 def _values(record: PlanRecord) -> None:
     show.table(
         [
-            (f"  {v.name} =", v.literal if v.literal is not None else "(secret)", f"({v.origin})")
+            (f"  {v.name}", f"= {v.literal if v.literal is not None else '(secret)'}", f"({v.origin})")
             for v in record.values
         ]
     )
@@ -221,18 +249,23 @@ def ended(result: Result, shown: str) -> None:
     count = sum(step.state in ("succeeded", "attested", "deviated") for step in result.steps)
     show.painted(f"{result.outcome}: {count} of {show.many(len(result.steps), 'step')} done", colour)
     show.say(f"record: {shown}/")
+    if (result.execution / "audit.md").is_file():
+        show.say(f"audit:  {shown}/audit.md")
     if not result.sealed:
         show.say("  it is not sealed: `runbook status` says more")
 
 
 def plain_result(result: Result, shown: str) -> dict[str, object]:
-    """`run --json`: the last line."""
-    return {
+    """`run --json`: the last line. `error` is there when something outside kept the run from going on."""
+    plain: dict[str, object] = {
         "schema": 1,
         "execution": shown,
         "outcome": result.outcome,
         "steps": [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in result.steps],
     }
+    if result.failure is not None:
+        plain["error"] = show.plain_error(result.failure)
+    return plain
 
 
 def plain_refusal(error: RefusedError) -> dict[str, object]:

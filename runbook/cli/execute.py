@@ -1,6 +1,6 @@
 """The verbs that run: `plan` and `run`."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -56,7 +56,8 @@ def plan(
     here = workspace(around)
     values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
     terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
-    made, execution = _planned(here, name, values, terms, around)
+    made = _planned(here, name, values, terms, around)
+    execution = verb.write_plan(here, made, around=around)
     if json:
         show.json(describe.plain_plan(made.record, here.relative(execution)))
     else:
@@ -87,18 +88,20 @@ def _terms(here: Any, env: Any, unattended: bool, dry_run: bool, selection: Any,
     )
 
 
-def _planned(here: Any, name: str, values: Any, terms: Any, around: Any) -> tuple[Any, Path]:
+def _planned(here: Any, name: str, values: Any, terms: Any, around: Any) -> Any:
+    """Decide, ask for what is missing, and plan. Nothing is written: a refusal leaves no trace."""
     from runbook.cli import prompts
     from runbook.system import clock
     from runbook.verbs import run as verb
 
     ready = verb.gather(here, name, values, around=around)
-    if ready.missing and has_terminal() and not terms.unattended:
-        ready = prompts.ask_for(ready)
-    made = prompts.with_reason(
+    if ready.missing:
+        verb.require_chance(here, ready, terms, around=around, now=clock.now())
+        if has_terminal() and not terms.unattended:
+            ready = prompts.ask_for(ready)
+    return prompts.with_reason(
         lambda wanted: verb.make_plan(here, ready, wanted, around=around, now=clock.now()), terms
     )
-    return made, verb.write_plan(here, made, around=around)
 
 
 @app.command()
@@ -120,45 +123,56 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a runbook: step by step with you, or --unattended. Leaves a record under executions/."""
-    from runbook.cli import describe, running
-    from runbook.execution import launch
+    from runbook.cli.running import Stage
     from runbook.verbs import names
     from runbook.verbs import run as verb
 
     around = surroundings()
     here = workspace(around)
+    values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
     planned = names.execution_named(here, name, cwd=around.cwd)
-    if planned is not None and (
-        p or params or env or unattended or dry_run or only or from_ or to or tags or reason
-    ):
+    if planned is None:
+        terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
+    elif values != verb.Values() or any((env, unattended, dry_run, only, from_, to, tags, reason)):
         raise UsageError(
             "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
         )
+    stage = Stage(workspace=here, around=around, json=json)
+    code = _refusals(
+        lambda: _run(stage, planned, lambda: _planned(here, name, values, terms, around)), json=json
+    )
+    raise typer.Exit(code)
+
+
+def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
+    """Run what is planned in a folder, or what `make` plans now."""
+    from runbook.cli import running
+    from runbook.execution import launch
+    from runbook.verbs import run as verb
+
+    with launch.ahead(stage.around) as ahead:
+        made = make() if planned is None else None
+        record = running.planned_record(planned) if made is None else made.record
+        if record.kind != "unattended" and not has_terminal():
+            raise UsageError(
+                "there is no terminal to ask at",
+                hint="say --unattended --env NAME, or start it from a terminal",
+            )
+        if made is None:
+            return running.go(stage, planned.path, record, ahead=ahead)
+        execution = verb.write_plan(stage.workspace, made, around=stage.around)
+        return running.go(stage, execution, record, ahead=ahead)
+
+
+def _refusals(go: Callable[[], int], *, json: bool) -> int:
+    """The exit code of `go`; with `json` a refusal is an outcome like the others, told in the last line."""
+    from runbook.cli import describe, running
+
     try:
-        with launch.ahead(around) as ahead:
-            if planned is not None:
-                execution, record = planned.path, running.planned_record(planned)
-            else:
-                if not unattended and not has_terminal():
-                    raise _nobody()
-                values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
-                terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
-                made, execution = _planned(here, name, values, terms, around)
-                record = made.record
-            if record.kind != "unattended" and not has_terminal():
-                raise _nobody()
-            stage = running.Stage(workspace=here, around=around, ahead=ahead, json=json)
-            code = running.go(stage, execution, record)
+        return go()
     except RefusedError as error:
         if not json:
             raise
         show.error(error, json=False)
         show.json(describe.plain_refusal(error))
-        code = running.OUTCOME_CODES["refused"]
-    raise typer.Exit(code)
-
-
-def _nobody() -> UsageError:
-    return UsageError(
-        "there is no terminal to ask at", hint="say --unattended --env NAME, or start it from a terminal"
-    )
+        return running.OUTCOME_CODES["refused"]

@@ -42,7 +42,8 @@ def _word(verdict: Any) -> str:
 
 
 def _last(last: Any) -> str:
-    return "-" if last is None else f"{last.outcome or 'running'} {last.id[:8]}"
+    """How it went and on which day; `started` is a stamp, and its first ten characters are the day."""
+    return "-" if last is None else f"{last.outcome or 'running'} {last.started[:10]}"
 
 
 def _listed(row: Any) -> dict[str, object]:
@@ -100,20 +101,29 @@ def find(
 
 @app.command()
 def lint(names: Names = None, json: Json = False) -> None:
-    """Report findings, with codes; exit 1 when there are any."""
+    """Report findings, with codes; exit 1 when there are any. Stale approvals are told, and are none."""
     from runbook.verbs.lint import lint as verb
 
     around = surroundings()
-    findings = verb(workspace(around), tuple(names or ()), around=around)
+    linted = verb(workspace(around), tuple(names or ()), around=around)
+    findings = linted.findings
     if json:
         fields = ("path", "line", "code", "degree", "message", "hint")
-        screen.json({"schema": 1, "findings": [{f: getattr(each, f) for f in fields} for each in findings]})
+        rows = [{f: getattr(each, f) for f in fields} for each in findings]
+        screen.json({"schema": 1, "findings": rows, "stale": [_stale(each) for each in linted.stale]})
     else:
         for each in findings:
             place = f"{each.path}:{each.line}" if each.line else each.path
             screen.say(f"{place}: {each.code}: {each.message}")
             if each.hint:
                 screen.say(f"    {each.hint}")
+        for old in linted.stale:
+            where = ", ".join(old.environments)
+            screen.say(f"{old.path}: the approval by {old.principal} for {where} is of another text")
         screen.say(screen.many(len(findings), "finding") if findings else "no findings")
     if findings:
         raise typer.Exit(1)
+
+
+def _stale(each: Any) -> dict[str, object]:
+    return {"path": each.path, "approver": each.principal, "environments": list(each.environments)}

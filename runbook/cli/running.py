@@ -29,20 +29,22 @@ def planned_record(folder: ExecutionFolder) -> PlanRecord:
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run is seen from: the workspace, the surroundings, and a supervisor that is warming up."""
+    """Where a run is seen from."""
 
     workspace: Workspace
     around: Surroundings
-    ahead: Ahead
     json: bool
 
 
-def go(stage: Stage, execution: Path, record: PlanRecord) -> int:
-    """Start the supervisor, sit at its session, say how it ended; returns the exit code."""
+def go(stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead) -> int:
+    """Start the supervisor, sit at its session, say how it ended; returns the exit code.
+
+    `ahead`: a supervisor's process that has been warming up while the text was decided on.
+    """
     folder = ExecutionFolder(execution)
     if not stage.json:
         describe.banner(record)
-    with verb.start(stage.workspace, execution, around=stage.around, ahead=stage.ahead) as session:
+    with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead) as session:
         result = sit(session, folder, quiet=stage.json, attended=record.kind == "interactive")
     shown = stage.workspace.relative(execution)
     if result.failure is not None:

@@ -8,6 +8,7 @@ import json as json_module
 import os
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from runbook.errors import NotPermitted, ParameterError, RunbookError, TextRefused
@@ -54,7 +55,7 @@ def error(problem: RunbookError, *, json: bool) -> None:
         globals()["json"]({"schema": 1, "error": plain_error(problem)})
     if isinstance(problem, ParameterError):
         place = f"{problem.subject}: " if problem.subject else ""
-        warn(f"error: {place}{_many(len(problem.problems), 'problem')} with the values")
+        warn(f"error: {place}{many(len(problem.problems), 'problem')} with the values")
         _points(problem.problems)
     elif isinstance(problem, NotPermitted):
         _verdict(problem)
@@ -98,22 +99,54 @@ def _points(lines: Iterable[str]) -> None:
         warn(f"  - {line}")
 
 
-def _many(count: int, word: str) -> str:
+def many(count: int, word: str) -> str:
+    """`1 step`, `2 steps`."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def many(count: int, word: str) -> str:
-    """`1 step`, `2 steps`."""
-    return _many(count, word)
-
-
 def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> None:
-    """Columns as wide as they need to be; the last one may run on. Nothing is printed for no rows."""
+    """Columns as wide as they need to be; the last one may run on. Nothing is printed for no rows.
+
+    With heads, and on a terminal that is too narrow for them, each row becomes a paragraph of its own:
+    nothing is cut, and nothing wraps in the middle of a name. A pipe always gets one line a row.
+    """
     shown = [[inert.line(cell) for cell in row] for row in rows]
-    if heads and shown:
+    if not shown:
+        return
+    if heads:
         shown.insert(0, list(heads))
-    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))] if shown else []
+    widths = [max(_cells(row[column]) for row in shown) for column in range(len(shown[0]))]
+    if heads and sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > width():
+        _paragraphs(shown[1:], heads)
+        return
     for number, row in enumerate(shown):
-        cells = [cell.ljust(size) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
+        cells = [cell + " " * (size - _cells(cell)) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
         line = "  ".join([*cells, row[-1]]).rstrip()
         sys.stdout.write((paint(line, "dim") if heads and number == 0 else line) + "\n")
+
+
+def _paragraphs(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+    """The first cell on a line of its own, the others below it, as many on a line as fit."""
+    for first, *others in rows:
+        sys.stdout.write(f"{first}\n")
+        line = ""
+        for head, cell in zip(heads[1:], others, strict=True):
+            if cell in ("", "-"):
+                continue
+            part = f"{head}: {cell}" if head else cell
+            if line and _cells(line) + 3 + _cells(part) > width():
+                sys.stdout.write(f"{line}\n")
+                line = ""
+            line = f"{line}   {part}" if line else f"    {part}"
+        if line:
+            sys.stdout.write(f"{line}\n")
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: East Asian letters take two, accents none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )

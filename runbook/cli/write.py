@@ -1,7 +1,7 @@
 """The verbs that write runbooks and workspaces: `init`, `create`, `edit`, `fmt`, `convert`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,20 +34,27 @@ def init(
     root = (around.cwd / folder).resolve()
     people = verb.people(tuple(principal or ()), tuple(key or ()), root=root, around=around)
     actions = verb.plan(root, profile=profile, people=people)
-    if json:
-        show.json(
-            {"schema": 1, "root": str(root), "actions": [{"path": a.path, "what": a.what} for a in actions]}
-        )
-    elif not actions:
-        show.say(f"{root}: everything is there")
-    else:
-        show.say(f"In {root}:")
-        show.table([("  add to" if a.append else "  write", a.path, a.what) for a in actions])
+    if not json:
+        _announce(root, actions)
     if actions and not yes:
         _ask("Do it?")
     verb.carry_out(root, actions)
-    if actions and not json:
-        show.say("done; next: `runbook list`, then `runbook run look_at_this_machine`")
+    if json:
+        rows = [{"path": a.path, "what": a.what} for a in actions]
+        show.json({"schema": 1, "root": str(root), "actions": rows})
+    elif actions:
+        has_example = any(verb.EXAMPLE_SLUG in action.path for action in actions)
+        then = f", then `runbook run {verb.EXAMPLE_SLUG}`" if has_example else ""
+        show.say(f"done; next: `runbook list`{then}")
+
+
+def _announce(root: Path, actions: Any) -> None:
+    """What would be done, before anybody is asked."""
+    if not actions:
+        show.say(f"{root}: everything is there")
+        return
+    show.say(f"In {root}:")
+    show.table([("  add to" if a.append else "  write", a.path, a.what) for a in actions])
 
 
 def _ask(question: str) -> None:
@@ -59,15 +66,18 @@ def _ask(question: str) -> None:
 
 @app.command()
 def create(
-    title: Annotated[str, typer.Argument(help="What it does, as people will say it.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What it does, as people will say it.")],
     template: Annotated[str, typer.Option(help="plain, change or checklist.")] = "plain",
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file's name, when it is not to be the title's.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a new runbook from a template. Never overwrites."""
     from runbook.verbs.create import create as verb
 
     around = surroundings()
-    path = verb(workspace(around), title, template=template, around=around)
+    path = verb(workspace(around), title, template=template, name=name, around=around)
     if json:
         show.json({"schema": 1, "path": path})
     else:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import msgspec
 
-from runbook.errors import NotFoundError, RunbookError
+from runbook.errors import NotFoundError, RunbookError, ToolMissing
 from runbook.system import files, git, processes
-from runbook.workspace import MARK, Surroundings, Workspace
+from runbook.workspace import MARK, Surroundings, Workspace, find
 
+_VERSION = re.compile(r"[0-9][0-9a-z.]*")
 _OPENSSH = re.compile(r"OpenSSH_(\d+)\.(\d+)")
 _OLDEST_OPENSSH = (8, 2)  # `-Y sign` with an agent and FIDO keys
 _OLDEST_PYTHON = (3, 11)
@@ -26,20 +27,30 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
-def examine(workspace: Workspace, around: Surroundings) -> tuple[Check, ...]:
+def examine(around: Surroundings) -> tuple[Check, ...]:
     """Look at everything, each check for itself: one that fails does not hide the next."""
-    checks: list[Check] = []
-    looks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
+    checks = _looked(
         ("python", lambda: _python()),
-        ("ssh-keygen", lambda: _ssh(around)),
-        ("git", lambda: _git(workspace, around)),
         ("platform", lambda: _platform()),
+        ("ssh-keygen", lambda: _ssh(around)),
+        ("git", lambda: _git(around)),
+    )
+    try:
+        workspace = find(around.cwd, around)
+    except RunbookError as error:
+        words = f"{error}; nothing runs here until that is mended"
+        return (*checks, Check(name="settings", state="wrong", words=words, next=error.hint or ""))
+    return checks + _looked(
         ("workspace", lambda: _workspace(workspace)),
         ("trust", lambda: _trust(workspace, around)),
         ("signing key", lambda: _signing_key(workspace, around)),
         ("kernel", lambda: _kernel(workspace, around)),
         ("executions", lambda: _executions(workspace)),
     )
+
+
+def _looked(*looks: tuple[str, Callable[[], Iterator[Check]]]) -> tuple[Check, ...]:
+    checks: list[Check] = []
     for name, look in looks:
         try:
             checks += look()
@@ -86,11 +97,16 @@ def _ssh(around: Surroundings) -> Iterator[Check]:
     yield Check(name="ssh-agent", state="well" if agent else "missing", words=words)
 
 
-def _git(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+def _git(around: Surroundings) -> Iterator[Check]:
     if processes.find("git", env=around.env) is None:
-        yield Check(name="git", state="missing", words="not on the PATH: commits are not recorded in plans")
+        yield Check(
+            name="git",
+            state="missing",
+            words="not on the PATH: plans record no commit, `review` shows no difference",
+            next="install git",
+        )
         return
-    root = git.repository_root(workspace.root, env=around.env)
+    root = git.repository_root(around.cwd, env=around.env)
     if root is None:
         yield Check(name="git", state="missing", words="this folder is in no repository", next="`git init`")
     else:
@@ -144,20 +160,28 @@ def _signing_key(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
 
 
 def _kernel(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
-    interpreter = workspace.settings.interpreter or sys.executable
-    done = processes.run(
-        [interpreter, "-I", "-c", "import ipykernel; print(ipykernel.__version__)"], env=around.env
-    )
-    said = done.stdout.decode("utf-8", "replace").strip()
-    if done.returncode == 0:
-        yield Check(name="kernel", state="well", words=f"ipykernel {said} in {interpreter}")
-    else:
-        yield Check(
-            name="kernel",
-            state="wrong",
-            words=f"{interpreter} has no ipykernel: nothing can run",
-            next=f"{interpreter} -m pip install ipykernel",
+    """Asks the interpreter as a run would start it: isolated, and without our own packages."""
+    settings = workspace.settings
+    interpreter = settings.interpreter or sys.executable
+    whose = f" (`interpreter` in {settings.origins['interpreter']})" if settings.interpreter else ""
+    try:
+        done = processes.run(
+            [interpreter, "-I", "-c", "import ipykernel; print(ipykernel.__version__)"], env=around.env
         )
+    except ToolMissing as error:
+        words = f"{error.message}{whose}: nothing can run"
+        yield Check(name="kernel", state="wrong", words=words, next="set it to a Python that has ipykernel")
+        return
+    said = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode == 0 and _VERSION.fullmatch(said):
+        yield Check(name="kernel", state="well", words=f"ipykernel {said} in {interpreter}")
+        return
+    yield Check(
+        name="kernel",
+        state="wrong",
+        words=f"{interpreter}{whose} has no ipykernel, or is no Python: nothing can run",
+        next=f"{interpreter} -m pip install ipykernel",
+    )
 
 
 def _executions(workspace: Workspace) -> Iterator[Check]:

@@ -20,4 +20,4 @@ def edit(workspace: Workspace, name: str, *, around: Surroundings) -> tuple[Find
         )
     argv = [*shlex.split(words), str(workspace.root / path)]
     processes.attend(argv, env=around.env)
-    return lint(workspace, (path,), around=around)
+    return lint(workspace, (path,), around=around).findings

@@ -6,10 +6,12 @@ from pathlib import Path
 import msgspec
 
 from runbook.approval.signers import enrolment_line, parse_signers
-from runbook.errors import InputError
+from runbook.decoding import decode_toml
+from runbook.errors import FormatError, InputError
 from runbook.system import files, git
-from runbook.verbs.templates import EXAMPLE_TITLE, example_text, slug_of
-from runbook.workspace import Surroundings
+from runbook.verbs.templates import EXAMPLE_SLUG as EXAMPLE_SLUG
+from runbook.verbs.templates import example_text
+from runbook.workspace import MARK, Surroundings, WorkspaceFile
 
 LIMIT_BYTES = 1 << 20
 
@@ -58,8 +60,8 @@ _EXECUTIONS = """\
 Every run lands here in a folder of its own: the exact text, the plan, the journal, the record, the audit.
 `runbook history` lists them. They are evidence: keep them out of `git clean`, not in git.
 """
-_ATTRIBUTES = "runbooks/**/*.py text eol=lf\n.runbook/* text eol=lf\n"
-_IGNORE = "executions/*\n!executions/README.md\n*.ipynb\n.ipynb_checkpoints/\n"
+_ATTRIBUTES = ".runbook/* text eol=lf\n"
+_IGNORE = "{executions}/*\n!{executions}/README.md\n*.ipynb\n.ipynb_checkpoints/\n"
 _PRE_COMMIT = """\
 repos:
   - repo: local
@@ -68,7 +70,7 @@ repos:
         name: runbook lint
         entry: runbook lint
         language: system
-        files: ^runbooks/.*\\.py$
+        files: ^%s/.*\\.py$
 """
 
 
@@ -90,6 +92,7 @@ def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Actio
     """What is missing in `root`. Raises InputError for a profile or key that is not one."""
     if profile not in PROFILES:
         raise InputError(f"no such profile: {profile!r}", hint=f"there are: {', '.join(PROFILES)}")
+    where = _where(root)
     owner = people[0].principal if people else "team@example.com"
     rules = "".join(_RULE.format(environment=name, approvals=count) for name, count in PROFILES[profile])
     new = [
@@ -100,22 +103,37 @@ def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Actio
             _POLICY_HEAD.format(urn=uuid.uuid4()) + rules,
         ),
         (".runbook/revoked", "keys that count no longer (none)", _REVOKED_HEAD),
-        (f"runbooks/{slug_of(EXAMPLE_TITLE)}.py", "an example that only reads", example_text(owner)),
-        ("executions/README.md", "where runs land", _EXECUTIONS),
-        (".pre-commit-config.yaml", "lint before each commit", _PRE_COMMIT),
+        (f"{where.executions}/README.md", "where runs land", _EXECUTIONS),
+        (".pre-commit-config.yaml", "lint before each commit", _PRE_COMMIT % where.runbooks[0]),
     ]
+    if not _has_runbooks(root, where):
+        new.append(
+            (f"{where.runbooks[0]}/{EXAMPLE_SLUG}.py", "an example that only reads", example_text(owner))
+        )
     actions = [
-        Action(path=path, what=what, text=text)
-        for path, what, text in new
-        if not (root / path).exists() and not (path.startswith("runbooks/") and _has_runbooks(root))
+        Action(path=path, what=what, text=text) for path, what, text in new if not _is_there(root / path)
     ]
-    actions += _lines(root, ".gitattributes", "one line end for what is signed", _ATTRIBUTES)
-    actions += _lines(root, ".gitignore", "keep executions and notebooks out of git", _IGNORE)
+    attributes = "".join(f"{folder}/**/*.py text eol=lf\n" for folder in where.runbooks)
+    ignore = _IGNORE.format(executions=where.executions)
+    actions += _lines(root, ".gitattributes", "one line end for what is signed", attributes + _ATTRIBUTES)
+    actions += _lines(root, ".gitignore", "keep executions and notebooks out of git", ignore)
     return (*actions, *_enrolments(root, people))
 
 
-def _has_runbooks(root: Path) -> bool:
-    return any((root / "runbooks").rglob("*.py"))
+def _where(root: Path) -> WorkspaceFile:
+    """Where things lie: as the `runbook.toml` says that is there already. Raises ConfigError."""
+    if not (root / MARK).exists():
+        return WorkspaceFile(version=1)
+    return decode_toml(files.read(root / MARK, limit_bytes=LIMIT_BYTES), WorkspaceFile, name=MARK)
+
+
+def _has_runbooks(root: Path, where: WorkspaceFile) -> bool:
+    return any(any((root / folder).rglob("*.py")) for folder in where.runbooks)
+
+
+def _is_there(path: Path) -> bool:
+    """A link that leads nowhere is there, too: it is somebody's."""
+    return path.exists() or path.is_symlink()
 
 
 def _lines(root: Path, path: str, what: str, text: str) -> list[Action]:
@@ -145,7 +163,12 @@ def _enrolments(root: Path, people: tuple[Person, ...]) -> list[Action]:
 
 
 def _text(path: Path) -> str:
-    return files.read(path, limit_bytes=LIMIT_BYTES).decode("utf-8") if path.exists() else ""
+    if not path.exists():
+        return ""
+    try:
+        return files.read(path, limit_bytes=LIMIT_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError("not UTF-8, so nothing is added to it", subject=str(path)) from error
 
 
 def carry_out(root: Path, actions: tuple[Action, ...]) -> None:
@@ -177,6 +200,10 @@ def people(
     if not principals:
         set_name = git.setting(start, "user.email", env=around.env)
         principals = (set_name,) if set_name else ()
+    if not keys or not principals:
+        missing = "--key FILE.pub" if not keys else "--principal NAME"
+        setting = "user.signingkey" if not keys else "user.email"
+        raise InputError(f"{missing} is missing, and git's {setting} is not set", hint=f"say {missing}")
     if len(principals) != len(keys):
         raise InputError(
             f"{len(principals)} --principal and {len(keys)} --key do not pair up",

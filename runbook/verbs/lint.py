@@ -1,34 +1,60 @@
-"""`lint`: findings about runbooks, approvals included: a stale one is reported here, never deleted."""
+"""`lint`: findings about runbooks. A stale approval is reported beside them, and never deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.lint import Finding, as_findings
 from runbook.text.lint import lint as lint_text
 from runbook.text.reader import read
+from runbook.text.runbook import Runbook
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
 
-def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -> tuple[Finding, ...]:
-    """The findings of these runbooks (none named: of all), in the order of path and line."""
+class Stale(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval of another text. No finding: the text is fine, and wants a review before it counts."""
+
+    path: str
+    principal: str
+    environments: tuple[str, ...]
+
+
+class Linted(msgspec.Struct, frozen=True, kw_only=True):
+    findings: tuple[Finding, ...]
+    stale: tuple[Stale, ...]
+
+
+def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -> Linted:
+    """Look at these runbooks (none named: at all), in the order of path and line."""
     paths = [names.find_runbook(workspace, name, cwd=around.cwd) for name in wanted]
     findings: list[Finding] = []
+    stale: list[Stale] = []
     for path in paths or names.runbooks(workspace):
         data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES + 1)
         found = lint_text(data, path=path, neighbours=_neighbours(workspace.root / path))
-        findings += sorted((*found, *_second_opinion(data, path)), key=lambda each: each.line or 0)
-    return tuple(findings)
+        runbook = read(data).runbook
+        if runbook is not None:
+            found += _second_opinion(runbook, path)
+            stale += _stale(runbook, path)
+        findings += sorted(found, key=lambda each: each.line or 0)
+    return Linted(findings=tuple(findings), stale=tuple(stale))
 
 
-def _second_opinion(data: bytes, path: str) -> tuple[Finding, ...]:
+def _stale(runbook: Runbook, path: str) -> Iterator[Stale]:
+    for entry in runbook.header.approvals:
+        if entry.text != runbook.text:
+            yield Stale(path=path, principal=entry.principal, environments=entry.environments)
+
+
+def _second_opinion(runbook: Runbook, path: str) -> tuple[Finding, ...]:
     """Where jupytext reads other cells than we do (DESIGN §4.2)."""
     from runbook.text.notebook import second_opinion
 
-    runbook = read(data).runbook
-    return () if runbook is None else as_findings(second_opinion(runbook), path=path)
+    return as_findings(second_opinion(runbook), path=path)
 
 
 def _neighbours(path: Path) -> frozenset[str]:

@@ -82,8 +82,9 @@ def listing(workspace: Workspace, *, around: Surroundings, now: datetime) -> tup
 
 
 def last_runs(workspace: Workspace) -> Mapping[str, summary.Summary]:
-    """The latest execution of each runbook."""
-    return {each.runbook: each for each in summary.summaries(workspace.executions)}
+    """The latest execution of each runbook. What was only planned did not run."""
+    found = summary.summaries(workspace.executions)
+    return {each.runbook: each for each in found if each.started is not None}
 
 
 def _listed(

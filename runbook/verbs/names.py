@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.errors import FormatError, NotFoundError
+from runbook.errors import FormatError, NotFoundError, UsageError
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.folder import find as find_execution
 from runbook.system import files
@@ -74,6 +74,8 @@ def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:
 
     A path (from `cwd`, then from the workspace) wins; then a whole slug or file name; then a unique part.
     """
+    if not name.strip():
+        raise UsageError("the name of a runbook is missing: an empty word was given", hint="`runbook list`")
     by_path = _by_path(workspace, name, cwd)
     if by_path is not None:
         return by_path

@@ -17,7 +17,9 @@ from runbook.approval import policy as policies
 from runbook.approval.statement import statement_bytes, statement_of
 from runbook.approval.trust import load
 from runbook.approval.trusted import Trust
+from runbook.canonical import digest
 from runbook.errors import (
+    ChangedMeanwhile,
     CommandFailed,
     InputError,
     NotFoundError,
@@ -26,10 +28,10 @@ from runbook.errors import (
     ToolMissing,
     TrustError,
 )
-from runbook.system import files, git
+from runbook.system import git, processes, swap
 from runbook.text.digests import text_digest
 from runbook.text.entries import without_entries
-from runbook.text.lines import LIMIT_BYTES, canonical_text
+from runbook.text.lines import canonical_text
 from runbook.text.lint import Finding
 from runbook.text.lint import lint as lint_text
 from runbook.text.runbook import Entry, Runbook
@@ -71,6 +73,12 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
     knows, a life too long), ToolMissing.
     """
     opened = names.open_runbook(workspace, name, cwd=around.cwd)
+    if processes.find("ssh-keygen", env=around.env) is None:
+        # Before anything is shown: nobody should read a text for ten minutes and hear it afterwards.
+        raise ToolMissing(
+            "ssh-keygen is not installed: approvals are signed with it",
+            hint="install OpenSSH's client (Debian: openssh-client) and try again",
+        )
     runbook = require_runbook(opened)
     _require_agreement(opened.path, runbook)
     trust = load(workspace, env=around.env)
@@ -161,13 +169,14 @@ def carry_out(workspace: Workspace, review: Review, *, around: Surroundings, ter
     entry = msgspec.structs.replace(review.entry, signature=signature)
     text = approving.approve(review.runbook, entry)
     written = text.replace("\n", "\r\n") if b"\r\n" in review.data else text
-    if files.read_inside(workspace.root, review.path, limit_bytes=LIMIT_BYTES) != review.data:
+    try:
+        swap.replace_if(workspace.root / review.path, written.encode("utf-8"), expected=digest(review.data))
+    except ChangedMeanwhile as error:
         raise RefusedError(
             "was changed while it was reviewed; nothing was written",
             subject=review.path,
             hint="review it again",
-        )
-    files.replace(workspace.root / review.path, written.encode("utf-8"))
+        ) from error
     return entry
 
 

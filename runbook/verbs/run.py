@@ -6,18 +6,23 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.errors import ParameterError, UsageError
+from runbook.approval.decision import decide
+from runbook.approval.trust import load_or_refusal
+from runbook.approval.verdict import Request
+from runbook.errors import NotPermitted, ParameterError, UsageError
 from runbook.execution import launch, plan_folder
 from runbook.execution.plan import Plan, Terms
 from runbook.execution.prepare import Wanted, prepare
 from runbook.execution.session import Session
 from runbook.system import files
 from runbook.text import sources
-from runbook.text.runbook import Parameter
-from runbook.text.values import Given
+from runbook.text.runbook import Parameter, Runbook
+from runbook.text.values import Given, resolve
 from runbook.verbs import names
 from runbook.verbs.show import require_runbook
 from runbook.workspace import Surroundings, Workspace
+
+_EXACT = "approval.parameters"  # such an approval may count once the values are known
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +49,6 @@ def gather(workspace: Workspace, name: str, values: Values, *, around: Surroundi
     opened = names.open_runbook(workspace, name, cwd=around.cwd)
     runbook = require_runbook(opened)
     given: list[Given] = []
-    problems: list[str] = []
     if values.from_environment:
         given += sources.from_environment(runbook.parameters, around.env)
     for file in values.files:
@@ -53,9 +57,9 @@ def gather(workspace: Workspace, name: str, values: Values, *, around: Surroundi
     try:
         given += sources.from_arguments(values.arguments)
     except ParameterError as error:
-        problems += error.problems
-    if problems:
-        raise ParameterError(problems, subject=opened.path, hint="-p name=value")
+        given += sources.from_arguments([each for each in values.arguments if "=" in each])
+        problems = (*error.problems, *_problems(runbook, given, around))
+        raise ParameterError(problems, subject=opened.path, hint=error.hint) from error
     known = {each.name for each in given}
     missing = tuple(
         each
@@ -63,6 +67,33 @@ def gather(workspace: Workspace, name: str, values: Values, *, around: Surroundi
         if each.default_source is None and not each.derived and each.name not in known
     )
     return Ready(opened=opened, given=tuple(given), missing=missing)
+
+
+def _problems(runbook: Runbook, given: Sequence[Given], around: Surroundings) -> tuple[str, ...]:
+    """What else is wrong with the values: all problems are told at once."""
+    try:
+        resolve(runbook.parameters, given, base=around.cwd)
+    except ParameterError as error:
+        return error.problems
+    return ()
+
+
+def require_chance(
+    workspace: Workspace, ready: Ready, terms: Terms, *, around: Surroundings, now: datetime
+) -> None:
+    """Raise NotPermitted when no values could make this run permitted: nobody is asked for values in vain."""
+    trust = load_or_refusal(workspace, env=around.env)
+    request = Request(
+        data=ready.opened.data,
+        path=ready.opened.path,
+        environment=terms.environment,
+        unattended=terms.unattended,
+        machine_environments=workspace.settings.environments,
+    )
+    verdict = decide(request, trust, now=now)
+    if verdict.answer == "refused" and all(each.code != _EXACT for each in verdict.not_counted):
+        first = verdict.reasons[0]
+        raise NotPermitted(first.message, verdict=verdict, subject=ready.opened.path, hint=first.hint)
 
 
 def environment(workspace: Workspace, said: str | None, *, unattended: bool) -> str:

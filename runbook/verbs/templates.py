@@ -2,9 +2,14 @@
 
 import json
 import re
+import sys
+import unicodedata
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ,.()'/+-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+_TAKEN = frozenset({"runbook", "ipykernel", "IPython"}) | sys.stdlib_module_names
+_DEVICE = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
 
 _HEADER = """\
 # ---
@@ -84,6 +89,7 @@ sh("echo", f"putting {{target}} back")
 TEMPLATES = tuple(_STEPS)
 
 EXAMPLE_TITLE = "Look at this machine"
+EXAMPLE_SLUG = "look_at_this_machine"
 _EXAMPLE = """
 # %% [markdown]
 # # Look at this machine
@@ -124,7 +130,15 @@ def example_text(owner: str) -> str:
     return _HEADER.format(title=EXAMPLE_TITLE, description=description, owner=scalar(owner)) + _EXAMPLE
 
 
-def slug_of(title: str) -> str:
-    """The file name for a title: lower-case ASCII words joined by `_`; `runbook` when nothing is left."""
-    words = re.findall(r"[a-z0-9]+", title.lower())
-    return "_".join(words)[:60].strip("_") or "runbook"
+def slug_of(title: str) -> str | None:
+    """The file name for a title: lower-case ASCII words joined by `_`; None when no letter is left.
+
+    A name that something else answers to gets `_runbook` behind it: in plain Python a module of the same name
+    hides Python's own or ours from every runbook beside it, and Windows keeps `con` for a device.
+    """
+    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss"))
+    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    slug = "_".join(re.findall(r"[a-z0-9]+", letters.lower()))[:60].strip("_")
+    if slug in _TAKEN or _DEVICE.fullmatch(slug):
+        return f"{slug}_runbook"
+    return slug or None
