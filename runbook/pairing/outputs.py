@@ -67,8 +67,8 @@ def _stamp(cell: NotebookCell) -> str | None:
 
 
 def foreign_makers(notebook: Notebook, before: Notebook | None, known: Mapping[str, str]) -> dict[str, str]:
-    """By cell id, the makers of outputs that the notebook itself does not tell: what Jupyter leaves when a cell
-    is edited and not run again, or run again. To be remembered until the notebook is written."""
+    """By cell id, the makers of outputs that the notebook itself does not tell: what Jupyter leaves when a
+    cell is edited and not run again, or run again. To be remembered until the notebook is written."""
     old = {cell.id: cell for cell in before.cells if cell.id} if before else {}
     found: dict[str, str] = {}
     for cell in notebook.cells:
