@@ -7,7 +7,7 @@ state of one pair: that is a report.
 import contextlib
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -51,8 +51,10 @@ def sync_all(
     return tuple(sync_in_session(session, pairs))
 
 
-def sync_in_session(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
-    """`sync_all` for a daemon that keeps its session."""
+def sync_in_session(
+    session: Session, pairs: Sequence[Pair], *, without: Collection[str] = ()
+) -> list[PairReport]:
+    """`sync_all` for a daemon that keeps its session; the pairs named in `without` are left alone."""
     if not session.options.check:
         for name in sorted(session.state.intents):
             record = session.state.intents[name].record
@@ -64,7 +66,7 @@ def sync_in_session(session: Session, pairs: Sequence[Pair]) -> list[PairReport]
     settled |= {pair.name: report for pair, report in _collisions(everyone).items()}
     busy: list[Pair] = []
     for pair in everyone:
-        if pair.name in settled:
+        if pair.name in settled or pair.name in without:
             continue
         if _is_still(session, pair):
             if session.state.records[pair.name].is_runbook:
