@@ -253,7 +253,8 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
     notes = () if found.is_disputed else _settle_conflict(session, view)
     write = _write_merged(session, view, found, conflict)
     after = read_text(found.text) if found.text is not None else text
-    stale = newly_stale(text, after) if isinstance(after, Text) and found.text is not None else ()
+    before = view.base.text if view.base else text
+    stale = newly_stale(before, after) if isinstance(after, Text) else ()
     action, words = _action(found)
     problems: tuple[Problem, ...] = ()
     if found.is_disputed:
