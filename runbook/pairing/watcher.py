@@ -1,9 +1,9 @@
 """Watching folders: the only module that meets watchdog, behind four words: `cover`, `wait`, `wake`, `close`.
 
 Three ways, one mailbox. `Native` reads inotify through watchdog's reader of it, with watches of our own: only
-the kinds of events that say something was saved (watchdog's default also asks for *opened* and *closed without
-a write*, which its own walk of a large tree raises without end), ignored folders are left out before a watch
-is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling` compares
+the kinds of events that say something was saved (watchdog's default also asks for *opened* and *closed
+without a write*, which its walk of a large tree raises without end), ignored folders are left out before a
+watch is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling` compares
 stamps, where nothing tells of changes. Events are only haste: what was missed, the sweep finds.
 """
 
