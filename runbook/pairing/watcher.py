@@ -3,8 +3,8 @@
 Three ways, one mailbox. `Native` reads inotify through watchdog's reader of it, with watches of our own: only
 the kinds of events that say something was saved (watchdog's default also asks for *opened* and *closed
 without a write*, which its walk of a large tree raises without end), ignored folders are left out before a
-watch is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling` compares
-stamps, where nothing tells of changes. Events are only haste: what was missed, the sweep finds.
+watch is added, and an overflow is told. `Observed` is watchdog's observer, for other systems. `Polling`
+compares stamps, where nothing tells of changes. Events are only haste: what was missed, the sweep finds.
 """
 
 import contextlib
@@ -178,7 +178,6 @@ class Native(_Mailbox):
             | inotify_c.InotifyConstants.IN_DELETE
             | inotify_c.InotifyConstants.IN_MOVE
             | inotify_c.InotifyConstants.IN_ONLYDIR
-            | inotify_c.InotifyConstants.IN_DONT_FOLLOW
         )
         self._lock = threading.RLock()
         self._paths: dict[int, str] = {}

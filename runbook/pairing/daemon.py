@@ -1,0 +1,191 @@
+"""The one watch of a workspace: its lock, its status for others, its signals, and how it is stopped.
+
+The lock is a lock of the system's on `watch.lock` in the state's folder; it goes with the process, however
+that ends. `watch.json` beside it says how it goes: to be read, never to be believed without the lock.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from runbook.decoding import decode_json
+from runbook.errors import LockBusy, NotFoundError, RunbookError, UnavailableError
+from runbook.instants import stamp
+from runbook.pairing.observe import look
+from runbook.pairing.places import Place
+from runbook.pairing.state import State
+from runbook.pairing.told import Told
+from runbook.pairing.watching import Scene, Watching
+from runbook.system import clock, files
+
+_LIMIT_BYTES = 1 << 20
+_STATUS_SECONDS = 1.0
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Who watches."""
+
+    pid: int
+    host: str
+    root: str
+    since: str
+    log: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How it goes. `how` is `native events` or `polling`; `unsettled` names the pairs that are not in step,
+    with why; `swept` counts looks at everything."""
+
+    schema: Literal[1] = 1
+    owner: Owner
+    how: str
+    pairs: int
+    swept: int
+    unsettled: dict[str, str]
+    at: str
+
+
+def lock_path(place: Place) -> Path:
+    return place.state / "watch.lock"
+
+
+def status_path(place: Place) -> Path:
+    return place.state / "watch.json"
+
+
+def log_path(place: Place) -> Path:
+    return place.state / "watch.log"
+
+
+def serve(scene: Scene, owner: Owner, *, tell: Callable[[Told], None]) -> None:
+    """Watch until SIGTERM, SIGINT or `stop`; to be called in the main thread.
+
+    Raises LockBusy when somebody watches here already, naming who; UnavailableError with `--poll never` where
+    no events come.
+    """
+    with _owned(scene.place, owner), contextlib.ExitStack() as ending:
+        watching = Watching(scene, tell)
+        ending.callback(watching.close)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            before = signal.signal(number, lambda *_: watching.stop())
+            ending.callback(signal.signal, number, before)
+        watching.open()
+        how = watching.listening.watcher.name
+        tell(Told(code="started", message=f"watching {watching.pairs} pairs in {owner.root} ({how})"))
+        _go_on(watching, scene.place, owner)
+        tell(Told(code="stopped", message="stopped"))
+
+
+def _go_on(watching: Watching, place: Place, owner: Owner) -> None:
+    """Steps, and a status that follows them, at most once a second; the lock is looked at with each sweep."""
+    locked = _inode(place)
+    written: Status | None = None
+    written_at = 0.0
+    swept = watching.sweeps
+    while not watching.is_stopping:
+        seconds = clock.monotonic_ns() / 1e9
+        now = _status(watching, owner)
+        is_new = written is None or msgspec.structs.replace(now, at=written.at) != written
+        if is_new and (written is None or seconds - written_at >= _STATUS_SECONDS):
+            files.replace(status_path(place), msgspec.json.encode(now), durable=False)
+            written, written_at, is_new = now, seconds, False
+        watching.step(_STATUS_SECONDS if is_new else watching.scene.sweep_seconds)
+        if watching.sweeps != swept:
+            swept = watching.sweeps
+            if _inode(place) != locked:
+                raise UnavailableError(
+                    "the state's folder was taken away: this watch gives up its place",
+                    subject=str(place.state),
+                    hint="nothing is lost; start it again: runbook watch",
+                )
+
+
+def _status(watching: Watching, owner: Owner) -> Status:
+    return Status(
+        owner=owner,
+        how=watching.listening.watcher.name,
+        pairs=watching.pairs,
+        swept=watching.sweeps,
+        unsettled={name: report.message for name, report in sorted(watching.unsettled.items())},
+        at=stamp(clock.now()),
+    )
+
+
+def _inode(place: Place) -> int | None:
+    seen = look(lock_path(place))
+    return None if seen is None else seen.inode
+
+
+@contextlib.contextmanager
+def _owned(place: Place, owner: Owner) -> Iterator[None]:
+    with State(place.state).locked():
+        pass  # makes the folder, with its README
+    try:
+        with files.locked(lock_path(place), wait=False) as descriptor:
+            os.ftruncate(descriptor, 0)
+            files.write_all(descriptor, msgspec.json.encode(owner))
+            try:
+                yield
+            finally:
+                files.remove(status_path(place))
+                os.ftruncate(descriptor, 0)
+    except LockBusy as error:
+        raise _busy(place) from error
+
+
+def _busy(place: Place) -> LockBusy:
+    found = owner_of(place)
+    who = "another process" if found is None else f"process {found.pid} on {found.host}, since {found.since}"
+    return LockBusy(
+        f"this workspace is being watched already, by {who}",
+        subject=str(place.root),
+        hint="`runbook watch --status` shows how it goes, `runbook watch --stop` ends it",
+    )
+
+
+def owner_of(place: Place) -> Owner | None:
+    """Who watches now; None when nobody does."""
+    path = lock_path(place)
+    if not files.is_locked(path):
+        return None
+    with contextlib.suppress(RunbookError):
+        return decode_json(files.read(path, limit_bytes=_LIMIT_BYTES), Owner, name=path.name)
+    return None
+
+
+def status(place: Place) -> Status | None:
+    """How the watch goes; None when there is none, or it only just starts."""
+    if not files.is_locked(lock_path(place)):
+        return None
+    with contextlib.suppress(RunbookError):
+        return decode_json(
+            files.read(status_path(place), limit_bytes=_LIMIT_BYTES), Status, name=status_path(place).name
+        )
+    return None
+
+
+def stop(place: Place, *, host: str, wait_seconds: float = 10.0) -> Owner:
+    """End the watch, and wait until it is gone. Raises NotFoundError when there is none, UnavailableError
+    when it runs on another machine or does not end."""
+    found = owner_of(place)
+    if found is None:
+        raise NotFoundError("nobody watches here", subject=str(place.root), hint="`runbook watch` starts to")
+    if found.host != host:
+        raise UnavailableError(
+            f"it runs as process {found.pid} on {found.host}", hint=f"stop it there: kill {found.pid}"
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)  # the lock says that this number is still its
+    until = clock.monotonic_ns() + int(wait_seconds * 1e9)
+    while owner_of(place) == found:
+        if clock.monotonic_ns() > until:
+            raise UnavailableError(
+                f"process {found.pid} did not end", hint=f"kill -9 {found.pid}; nothing is lost"
+            )
+        clock.sleep(0.02)
+    return found
