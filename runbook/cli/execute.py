@@ -120,6 +120,7 @@ def run(
     to: To = None,
     tags: Tags = None,
     reason: Reason = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and come back; see `attach`.")] = False,
     json: Json = False,
 ) -> None:
     """Run a runbook: step by step with you, or --unattended. Leaves a record under executions/."""
@@ -137,7 +138,7 @@ def run(
         raise UsageError(
             "a plan holds all of that already", subject=planned.id, hint="plan anew to change it"
         )
-    stage = Stage(workspace=here, around=around, json=json)
+    stage = Stage(workspace=here, around=around, json=json, detach=detach)
     code = _refusals(
         lambda: _run(stage, planned, lambda: _planned(here, name, values, terms, around)), json=json
     )
@@ -153,10 +154,10 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
     with launch.ahead(stage.around) as ahead:
         made = make() if planned is None else None
         record = running.planned_record(planned) if made is None else made.record
-        if record.kind != "unattended" and not has_terminal():
+        if record.kind != "unattended" and not (stage.detach or has_terminal()):
             raise UsageError(
                 "there is no terminal to ask at",
-                hint="say --unattended --env NAME, or start it from a terminal",
+                hint="say --unattended --env NAME, or --detach and `runbook attach` later",
             )
         if made is None:
             return running.go(stage, planned.path, record, ahead=ahead)

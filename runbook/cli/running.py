@@ -34,6 +34,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     workspace: Workspace
     around: Surroundings
     json: bool
+    detach: bool = False
 
 
 def go(stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead) -> int:
@@ -45,11 +46,26 @@ def go(stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead) -> in
     if not stage.json:
         describe.banner(record)
     with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead) as session:
+        if stage.detach:
+            return _let_go(stage, execution)
         result = sit(session, folder, quiet=stage.json, attended=record.kind == "interactive")
-    shown = stage.workspace.relative(execution)
+    return tell_end(result, stage.workspace.relative(execution), json=stage.json)
+
+
+def _let_go(stage: Stage, execution: Path) -> int:
+    """Say that the run is on its way, and leave it."""
+    if stage.json:
+        show.json({"schema": 1, "execution": stage.workspace.relative(execution), "outcome": None})
+    else:
+        show.say(f"started: {stage.workspace.relative(execution)}; `runbook attach {execution.name}`")
+    return 0
+
+
+def tell_end(result: Result, shown: str, *, json: bool) -> int:
+    """Say how a run ended; returns the exit code."""
     if result.failure is not None:
         show.error(result.failure, json=False)
-    if stage.json:
+    if json:
         show.json(describe.plain_result(result, shown))
     else:
         describe.ended(result, shown)
@@ -66,14 +82,26 @@ def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: boo
         driver = Terminal(sources=_sources(folder) if attended else {}, blobs=Blobs(folder.blobs), out=out)
     try:
         return session.drive(driver)
+    except KeyboardInterrupt:
+        show.say(f"\nyou left; the run goes on, or waits: `runbook attach {folder.id}`")
+        raise
     except EOFError as error:
         raise UnavailableError(
-            "this terminal went away; the run did not", subject=folder.id, hint="`runbook status` shows it"
+            "this terminal went away; the run did not",
+            subject=folder.id,
+            hint=f"`runbook attach {folder.id}`",
         ) from error
 
 
 def _sources(folder: ExecutionFolder) -> dict[str, str]:
-    """What each step runs, by name, from the exact text of the execution."""
+    """What a person should read before each step: the prose that leads to it, and what it runs."""
     reading = read(folder.runbook.read_bytes())
-    steps = reading.runbook.steps if reading.runbook else ()
-    return {step.name: step.cell.source for step in steps if step.kind != "prose"}
+    shown: dict[str, str] = {}
+    prose = ""
+    for step in reading.runbook.steps if reading.runbook else ():
+        if step.kind == "prose":
+            prose += "".join(f"# {line}".rstrip() + "\n" for line in step.cell.source.split("\n")) + "\n"
+        else:
+            shown[step.name] = prose + step.cell.source
+            prose = ""
+    return shown

@@ -7,6 +7,7 @@ import os
 import select
 import shlex
 import sys
+import termios
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
@@ -17,7 +18,9 @@ from runbook.evidence.events import Event
 from runbook.evidence.journal import whole_payload
 from runbook.execution.questions import WORDED, Answer, Choice, Question
 from runbook.kit.protocol import MIME as PRIVATE_MIME
+from runbook.system import clock
 
+_PATIENCE_NS = 10 * 10**9
 _WORDS: dict[Choice, str] = {
     "run": "run it",
     "go": "run on, to the next question",
@@ -66,6 +69,7 @@ class Terminal:
         self._in = source or sys.stdin
         self._column = 0
         self._shown: set[str] = set()
+        self._answered = clock.monotonic_ns()
         self._open: int | None = None  # the question whose prompt is the last thing on the screen
 
     def show(self, event: Event) -> None:
@@ -80,6 +84,7 @@ class Terminal:
         self._line(f"! {message}", "yellow")
 
     def _on_step_started(self, event: Mapping[str, Any]) -> None:
+        self._entitle("")
         again = f" (attempt {event['attempt']})" if event.get("attempt", 1) > 1 else ""
         self._line(f"> {event['step']}{again}", "bold")
         self._show_source(event["step"])
@@ -112,14 +117,13 @@ class Terminal:
         self._line(f"{'ok' if state in _GOOD else '!!'} {event['step']} {state}{seconds}{reason}", colour)
 
     def _on_step_skipped(self, event: Mapping[str, Any]) -> None:
-        words = f": {event['words']}" if event.get("words") else ""
-        self._line(f"-- {event['step']} skipped ({event['reason']}{words})", "dim")
+        self._line(f"-- {event['step']} skipped ({event['reason']}{_said(event)})", "dim")
 
     def _on_attested(self, event: Mapping[str, Any]) -> None:
-        self._line(f"ok {event['step']} attested by {event['by']}: {event.get('words', '')}", "green")
+        self._line(f"ok {event['step']} attested by {event['by']}{_said(event)}", "green")
 
     def _on_declined(self, event: Mapping[str, Any]) -> None:
-        self._line(f"!! {event['step']} declined by {event['by']}: {event.get('words', '')}", "red")
+        self._line(f"!! {event['step']} declined by {event['by']}{_said(event)}", "red")
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._line(f"   note by {event['by']}: {event['words']}", "cyan")
@@ -142,9 +146,23 @@ class Terminal:
         if self._open == question.number:  # woken for something that said nothing: the prompt still stands
             return self._answer(question, wake, prompt="")
         self._show_source(question.step)
-        bell = "\a" if self._out.isatty() else ""
-        self._line(f"? {question.words}", "bold", lead=bell)
+        self._forget_typed()
+        # Somebody who waited long enough to look away is called; everybody else sits there already.
+        waited = clock.monotonic_ns() - self._answered > _PATIENCE_NS
+        self._line(f"? {question.words}", "bold", lead="\a" if waited and self._out.isatty() else "")
+        self._entitle(f"? {question.step}")
         return self._answer(question, wake, prompt=self._menu(question))
+
+    def _forget_typed(self) -> None:
+        """What was typed before a question was shown is no answer to it: one Enter too many runs nothing."""
+        if self._in.isatty():
+            termios.tcflush(self._in, termios.TCIFLUSH)
+
+    def _entitle(self, title: str) -> None:
+        """Set the terminal's title (OSC 2), so that a question is seen from another window; "" clears it."""
+        if self._out.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux"):
+            self._out.write(f"\x1b]2;{inert.line(title)}\a")
+            self._out.flush()
 
     def _answer(self, question: Question, wake: int, *, prompt: str) -> Answer | None:
         while True:
@@ -154,6 +172,7 @@ class Terminal:
                 return None
             answer = self._understand(question, line.strip(), wake)
             if answer is not None:
+                self._entitle("")
                 return answer
             prompt = self._menu(question)
 
@@ -200,6 +219,7 @@ class Terminal:
         if wake in ready:
             return None
         line = self._in.readline()
+        self._answered = clock.monotonic_ns()
         self._column = 0
         if not line:
             raise EOFError
@@ -239,6 +259,11 @@ _ASKED: dict[Choice, str] = {
     "decline": "why was it not done?",
     "note": "note:",
 }
+
+
+def _said(event: Mapping[str, Any]) -> str:
+    """The words somebody gave, behind a colon; nothing when they gave none."""
+    return f": {event['words']}" if event.get("words") else ""
 
 
 def _command(argv: object) -> str:

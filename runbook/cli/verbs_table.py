@@ -38,6 +38,8 @@ VERBS: dict[str, Verb] = {
     "withdraw": Verb("approve", "Approvals", "Take an approval back."),
     "plan": Verb("execute", "Executions", "Write down what would run, and run nothing."),
     "status": Verb("watching", "Executions", "List the runs that live now."),
+    "attach": Verb("living", "Executions", "Come back to a run: what was missed, and its prompt."),
+    "stop": Verb("living", "Executions", "End a run after its step, or --now."),
     "audit": Verb("evidence", "Executions", "Write or print the audit of an execution."),
     "doctor": Verb("about", "Program", "Say what is installed and what is wrong."),
     "config": Verb("about", "Program", "Show each setting and where it came from."),

@@ -1,6 +1,7 @@
 """The verb that looks at runs that live: `status`. Light: people type it while something burns."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
@@ -40,9 +41,18 @@ def status(
     if not runs:
         show.say("nothing runs")
     for run in runs:
-        step = f"step {run.running}" if run.running else "between steps"
-        line = f"{run.id}: {_state(run.alive, run.waiting)}, {step}, {run.environment}, {run.operator}"
+        line = f"{run.id}: {', '.join(_words(run))}"
         show.say(line if short or not run.waiting else f"{line}\n  waits: {run.waiting}")
+
+
+def _words(run: Any) -> Iterator[str]:
+    """What one pastes into a chat: how it stands, at which step, where, whose, and what comes next."""
+    yield _state(run.alive, run.waiting)
+    yield f"step {run.running}" if run.running else "between steps"
+    yield run.environment
+    yield run.operator
+    following = next((step.name for step in run.steps if step.state == "pending"), None)
+    yield f"next: {following or 'nothing'}"
 
 
 def _state(alive: bool, waiting: str | None) -> str:

@@ -88,8 +88,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """A connection to the supervisor of one execution, driving or watching. Made by `launch` and `attach`."""
 
-    def __init__(self, execution: Path, connection: "_Connection") -> None:
+    def __init__(self, execution: Path, connection: "_Connection", *, watches: bool = False) -> None:
         self.execution = execution
+        self._watches = watches
         self._folder = ExecutionFolder(execution)
         self._connection = connection
         self._progress = Progress(read_record(self._folder)[0].steps)
@@ -102,13 +103,16 @@ class Session:
         """Show and ask until the run has ended, then say how.
 
         Ctrl-C while a step runs interrupts the step; a second one kills what it started; the session stays.
-        Ctrl-C inside `driver.ask` (a KeyboardInterrupt there) leaves the session. A supervisor that is gone
-        without an end is no error here: the outcome is `unknown` then, and the step that ran, too.
+        Ctrl-C inside `driver.ask` (a KeyboardInterrupt there) leaves the session; so does Ctrl-C of who only
+        watches: nobody interrupts what somebody else drives. A supervisor that is gone without an end is no
+        error here: the outcome is `unknown` then, and the step that ran, too.
         """
         with CtrlC() as pressed:
             while self._over is None:
                 message = self._connection.receive(pressed)
                 for _ in range(pressed.take()):
+                    if self._watches:
+                        raise KeyboardInterrupt
                     self._interrupt()
                 if message is None:
                     if self._connection.is_gone:
@@ -145,7 +149,10 @@ class Session:
             case Asked(question=question):
                 self._question = question
                 self._interrupts = 0
-            case Told(words=words) | Away(words=words):
+            case Told(words=words):
+                driver.told(words)
+            case Away(words=words):
+                self._watches = True
                 driver.told(words)
             case Over():
                 self._over = message
@@ -222,7 +229,7 @@ def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False
     Raises NotFoundError when no supervisor runs there, LockBusy when somebody else drives and not `take`.
     """
     connection = _meet(execution, Hello(who=who, mode="watch" if watch else "drive", take=take))
-    return Session(execution, connection)
+    return Session(execution, connection, watches=watch)
 
 
 def command(execution: Path, *, who: str, what: What, words: str = "") -> None:

@@ -1,0 +1,86 @@
+"""The verbs for a run that lives: `attach` and `stop`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from runbook.cli import show
+from runbook.cli.around import has_terminal, surroundings, workspace
+from runbook.errors import LockBusy, NotFoundError, UsageError
+from runbook.evidence import inert
+
+app = typer.Typer(rich_markup_mode=None)
+
+Execution = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, or a unique part of it.")]
+
+
+@app.command()
+def attach(
+    execution: Annotated[
+        str | None, typer.Argument(metavar="EXECUTION", help="Its name or a part of it; none: list them.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Only look; any number may.")] = False,
+    take: Annotated[bool, typer.Option("--take", help="Take over from whoever drives; recorded.")] = False,
+) -> None:
+    """Come back to a run: shows what was missed and takes the prompt. Alone: lists the runs that live."""
+    from runbook.cli import describe, running
+    from runbook.verbs import names
+
+    if execution is None:
+        _list()
+        return
+    if watch and take:
+        raise UsageError("--watch and --take do not go together")
+    if not watch and not has_terminal():
+        raise UsageError("there is no terminal to answer at", hint="add --watch to look only")
+    around = surroundings()
+    here = workspace(around)
+    folder = names.require_execution(here, execution, cwd=around.cwd)
+    record = running.planned_record(folder)
+    with _visit(folder, around, watch=watch, take=take) as session:
+        describe.banner(record)
+        try:
+            result = running.sit(session, folder, quiet=False, attended=True)
+        except KeyboardInterrupt:
+            if not watch:
+                raise
+            return
+    raise typer.Exit(running.tell_end(result, here.relative(folder.path), json=False))
+
+
+def _visit(folder: Any, around: Any, *, watch: bool, take: bool) -> Any:
+    """Be let in; when somebody else drives, ask whether to take over."""
+    from runbook.verbs import attach as verb
+
+    try:
+        return verb.attach(folder, around=around, watch=watch, take=take)
+    except LockBusy as error:
+        if take or not typer.confirm(f"{inert.line(error.message.partition(':')[0])}. Take over?"):
+            raise
+    return verb.attach(folder, around=around, take=True)
+
+
+def _list() -> None:
+    from runbook.cli import watching
+
+    watching.status(short=False, json=False)
+
+
+@app.command()
+def stop(
+    execution: Execution,
+    now: Annotated[bool, typer.Option("--now", help="Interrupt the step that runs.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+) -> None:
+    """End a run after the step at work, and seal its record; --now interrupts that step."""
+    from runbook.verbs import attach as verb
+    from runbook.verbs import names
+
+    around = surroundings()
+    here = workspace(around)
+    folder = names.require_execution(here, execution, cwd=around.cwd)
+    if folder.is_sealed():
+        raise NotFoundError("this run has ended", subject=folder.id, hint="`runbook audit` shows how")
+    verb.stop(folder, around=around, now=now, words=reason)
+    when = "now" if now else "after the step at work"
+    show.say(f"{folder.id} ends {when}; `runbook status` shows it")

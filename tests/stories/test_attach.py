@@ -1,0 +1,256 @@
+"""Coming back to a run, looking on, taking over, ending it: the program as people call it."""
+
+import io
+import json
+import os
+import re
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from runbook.cli.terminal import Terminal
+from runbook.errors import RunbookError
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import Event
+from runbook.evidence.folder import ExecutionFolder, executions_below
+from runbook.evidence.journal import read_journal
+from runbook.execution import lease
+from runbook.execution.questions import Answer, Choice, Question
+from runbook.execution.session import attach
+from tests.execution.staging import Script, Stage, until
+from tests.program import program
+
+QUESTIONS = """
+    # %% one
+    print("first " + "words")
+    # %% two
+    print("second " + "words")
+"""
+
+
+class Leaver(Script):
+    """Gives its answers, then leaves: at the next question, or at the event named."""
+
+    def __init__(self, *answers: Choice, leave_at: str = "") -> None:
+        rest = iter(answers)
+
+        def says(question: Question) -> Choice:
+            for answer in rest:
+                return answer
+            raise KeyboardInterrupt
+
+        super().__init__(says)
+        self._leave_at = leave_at
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        if event.kind == self._leave_at:
+            raise KeyboardInterrupt
+
+
+class Shown(Terminal):
+    """A terminal that leaves at the question."""
+
+    def ask(self, question: Question, wake: int) -> Answer | None:
+        raise KeyboardInterrupt
+
+
+class Desk:
+    """A loose folder with one runbook, and terminals on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.terminals: list[pexpect.spawn[str]] = []
+
+    def write(self, text: str) -> None:
+        (self.root / "x.py").write_text(textwrap.dedent(text).lstrip("\n"))
+
+    def at_terminal(self, *words: str, name: str = "alice") -> "pexpect.spawn[str]":
+        terminal = pexpect.spawn(
+            sys.executable,
+            ["-m", "runbook", *words],
+            cwd=str(self.root),
+            env={**os.environ, "LOGNAME": name, "TERM": "xterm", "NO_COLOR": "1"},
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(50, 200),
+        )
+        self.terminals.append(terminal)
+        return terminal
+
+    def detached(self, *words: str) -> ExecutionFolder:
+        said = program(self.root, "run", "x.py", "--detach", "--json", *words)
+        assert said.code == 0, said.err
+        return ExecutionFolder(self.root / said.json["execution"])
+
+    def end(self) -> None:
+        for terminal in self.terminals:
+            terminal.close(force=True)
+        for folder in executions_below(self.root / "executions"):
+            try:
+                held = lease.read(folder)
+            except RunbookError:
+                continue
+            os.kill(held.supervisor, 9)
+            if held.kernel is not None:
+                os.kill(held.kernel, 9)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.end()
+
+
+def kinds(folder: ExecutionFolder) -> list[Event]:
+    return list(read_journal(folder).events)
+
+
+def test_a_detached_run_waits_and_is_driven_from_another_terminal(desk: Desk) -> None:
+    desk.write(QUESTIONS)
+    folder = desk.detached()
+    until(lambda: folder.is_alive() and b'"question"' in folder.journal.read_bytes())
+    status = program(desk.root, "status", "--short").out
+    assert folder.id in status
+    assert re.search(r": waiting, between steps, scratch, \w+, next: one\n", status), status
+    listed = program(desk.root, "attach").out
+    assert folder.id in listed
+
+    terminal = desk.at_terminal("attach", folder.id)
+    terminal.expect_exact("? Run one?")
+    terminal.expect_exact("\x1b]2;? one\x07")  # and the window's title says that a question waits
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect_exact("first words")
+    terminal.expect_exact("second words")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert folder.is_sealed()
+    answered = [event for event in kinds(folder) if event.kind == "answer"]
+    assert [event.text("by").partition("@")[0] for event in answered] == ["alice"]
+
+
+def test_taking_over_is_asked_for_and_recorded_with_both_names(desk: Desk) -> None:
+    desk.write(QUESTIONS)
+    first = desk.at_terminal("run", "x.py")
+    first.expect_exact("  > ")
+    (folder,) = executions_below(desk.root / "executions")
+
+    second = desk.at_terminal("attach", folder.id, name="bob")
+    second.expect_exact("drives this run. Take over? [y/N]")
+    second.sendline("y")
+    second.expect_exact("  > ")
+    first.expect("bob@[^ ]+ has taken over; you watch now")
+    first.sendline("g")  # two can't drive at once
+    second.sendline("s not today")
+    second.expect_exact("one skipped (operator: not today)")
+    first.expect_exact("one skipped (operator: not today)")
+    second.expect_exact("  > ")
+    second.sendline("g")
+    second.expect(pexpect.EOF)
+    first.expect(pexpect.EOF)
+
+    events = kinds(folder)
+    took = [event for event in events if event.kind == "viewer" and "took-over" in event.text("what")]
+    assert len(took) == 1
+    assert took[0].text("by").startswith("bob@")
+    assert took[0].text("what").startswith("took-over from alice@")
+    assert {event.text("by").partition("@")[0] for event in events if event.kind == "answer"} == {"bob"}
+
+
+def test_who_watches_sees_everything_and_interrupts_nothing(desk: Desk) -> None:
+    desk.write(QUESTIONS)
+    first = desk.at_terminal("run", "x.py")
+    first.expect_exact("  > ")
+    (folder,) = executions_below(desk.root / "executions")
+    watchers = [desk.at_terminal("attach", folder.id, "--watch", name="bob") for _ in range(2)]
+    first.sendline("r")
+    for watcher in watchers:
+        watcher.expect_exact("first words")
+    watchers[0].sendintr()
+    watchers[0].expect_exact("you left; the run goes on")
+    watchers[0].expect(pexpect.EOF)
+    watchers[0].close()
+    assert watchers[0].exitstatus == 0
+    first.expect_exact("  > ")
+    first.sendline("g")
+    watchers[1].expect_exact("second words")
+    watchers[1].expect(pexpect.EOF)
+    first.expect(pexpect.EOF)
+    first.close()
+    assert first.exitstatus == 0
+    assert not [event for event in kinds(folder) if event.kind == "interrupted"]
+
+
+def test_stop_ends_a_run_between_steps_and_now_in_the_middle(desk: Desk) -> None:
+    desk.write(
+        """
+        # %% slow
+        import time
+        print("be" + "gun", flush=True)
+        time.sleep(1)
+        # %% after
+        """
+    )
+    folder = desk.detached("--unattended", "--env", "scratch")
+    until(lambda: folder.journal.exists() and b"begun" in folder.journal.read_bytes())
+    assert program(desk.root, "stop", folder.id, "--reason", "too early").code == 0
+    until(folder.is_sealed)
+    states = json.loads(program(desk.root, "history", "--json").out)
+    assert [step["state"] for step in states["executions"][0]["steps"]] == ["succeeded", "pending"]
+    told = next(event for event in kinds(folder) if event.kind == "interrupted")
+    assert told.text("words") == "too early"
+    again = program(desk.root, "stop", folder.id)
+    assert again.code == 2
+    assert "this run has ended" in again.err
+
+    folder = desk.detached("--unattended", "--env", "scratch")
+    until(lambda: folder.journal.exists() and b"begun" in folder.journal.read_bytes())
+    assert program(desk.root, "stop", folder.id, "--now").code == 0
+    until(folder.is_sealed)
+    ended = next(event for event in kinds(folder) if event.kind == "step-ended")
+    assert ended.text("state") == "interrupted"
+
+
+def test_nobody_to_attach_to_is_said(desk: Desk) -> None:
+    desk.write("# %% a\nx = 1\n")
+    assert program(desk.root, "run", "x.py", "--unattended", "--env", "scratch").code == 0
+    (folder,) = executions_below(desk.root / "executions")
+    said = program(desk.root, "attach", folder.id, "--watch")
+    assert said.code == 2
+    assert "nobody runs this execution now" in said.err
+    said = program(desk.root, "attach", folder.id)
+    assert said.code == 2
+    assert "no terminal" in said.err
+    assert "nothing runs" in program(desk.root, "attach").out
+
+
+def test_what_was_missed_is_shown_within_two_seconds(stage: Stage) -> None:
+    execution = stage.plan(
+        """
+        # %% much
+        for n in range(100_000):
+            print("line", n)
+        # %% after
+        """,
+        unattended=False,
+    )
+    folder = ExecutionFolder(execution)
+    with stage.start(execution) as session, pytest.raises(KeyboardInterrupt):
+        session.drive(Leaver("run", leave_at="step-started"))
+    until(lambda: b"Run after?" in folder.journal.read_bytes(), seconds=30)
+
+    began = time.monotonic()
+    screen = io.StringIO()
+    with attach(execution, who="bob@here") as back, pytest.raises(KeyboardInterrupt):
+        back.drive(Shown(sources={}, blobs=Blobs(folder.blobs), out=screen))
+    assert time.monotonic() - began < 2
+    lines = [line for line in screen.getvalue().split("\n") if line.startswith("line ")]
+    assert lines == [f"line {n}" for n in range(100_000)]
