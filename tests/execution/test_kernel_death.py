@@ -24,7 +24,7 @@ from tests.execution.kernel_runs import Running, later, spec, with_kernel
             "ended by signal 9",
         ),
         ("import os; print('x', flush=True); os.abort()", "ended by signal 6"),
-        ("import os, time; print('x', flush=True); os.closerange(3, 200); time.sleep(5)", "ended by signal"),
+        ("import os, time; print('x', flush=True); os.closerange(3, 200); time.sleep(60)", "ended by signal"),
     ],
 )
 def test_a_step_that_takes_the_kernel_with_it_is_kernel_died(home: Path, source: str, words: str) -> None:
@@ -34,7 +34,7 @@ def test_a_step_that_takes_the_kernel_with_it_is_kernel_died(home: Path, source:
         assert reply.state == "kernel-died"
         assert reply.reason.startswith(f"the kernel died: {words}")
         assert not reply.complete
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 10
 
     with_kernel(home, body)
 

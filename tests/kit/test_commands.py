@@ -241,11 +241,17 @@ def test_it_works_where_it_is_told(tmp_path: Path) -> None:
 
 
 def _left(pattern: str) -> list[int]:
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if pattern in " ".join(process.info["cmdline"] or []):
-            found.append(process.pid)
-    return found
+    """Processes of this command that are there a second after they were killed."""
+    deadline = time.monotonic() + 1
+    while True:
+        found = [
+            process.pid
+            for process in psutil.process_iter(["cmdline"])
+            if pattern in " ".join(process.info["cmdline"] or [])
+        ]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)
 
 
 def test_a_time_limit_ends_all_that_was_started() -> None:
