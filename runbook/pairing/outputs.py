@@ -109,21 +109,20 @@ def write_cells(notebook: Notebook, merged: Sequence[Merged], sources: Sources) 
             continue
         cell = notebook.cells[slot.notebook_index]
         made = maker(cell, old.get(cell.id) if cell.id else None, sources.foreign.get(cell.id or ""))
-        edited = _edited(notebook, cell, slot.notebook, source, (made, sources.policy))
+        edited, keeps = _edited(notebook, cell, slot.notebook, source, (made, sources.policy))
         texts.append(edited)
         if made is not None:
-            if '"outputs": []' not in edited or json.loads(edited).get("outputs"):
-                kept += 1
-            else:
-                dropped += 1
+            kept += keeps
+            dropped += not keeps
         changed += slot.notebook.source != cell.cell.source or slot.notebook.kind != cell.cell.kind
     return Written(cells=tuple(texts), kept=kept, dropped=dropped, changed=changed)
 
 
 def _edited(
     notebook: Notebook, cell: NotebookCell, shall: Cell, source: str, made: tuple[str | None, Outputs]
-) -> str:
-    """One cell of the notebook with what it shall say; only the values that change are written."""
+) -> tuple[str, bool]:
+    """One cell of the notebook with what it shall say, and whether its outputs stay; only the values that
+    change are written."""
     maker_digest, policy = made
     changes: dict[str, object] = {}
     metadata = dict(cell.plain.get("metadata", {}))
@@ -154,10 +153,11 @@ def _edited(
     if metadata != cell.plain.get("metadata", {}):
         changes["metadata"] = metadata
     if not changes:
-        return cell.raw
+        return cell.raw, bool(outputs)
     drop = ("outputs", "execution_count") if shall.kind != "code" and cell.cell.kind == "code" else ()
     drop = (*drop, "attachments") if shall.kind == "code" and "attachments" in cell.plain else drop
-    return spliced(cell.raw, {key: dump(notebook, value, depth=3) for key, value in changes.items()}, drop)
+    written = {key: dump(notebook, value, depth=3) for key, value in changes.items()}
+    return spliced(cell.raw, written, drop), bool(outputs)
 
 
 def _stamped(maker_digest: str | None, source: str) -> dict[str, object] | None:

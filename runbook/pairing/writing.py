@@ -11,7 +11,7 @@ unfinished intent and tells from the contents how far it got (`finish`).
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -77,12 +77,26 @@ def write_all(session: Session, writes: Sequence[Write]) -> dict[str, RunbookErr
     for each, error in zip(writes, _in_turn(session, writes), strict=True):  # step 3
         if error is not None:
             wrong[each.pair.name] = error
-    folders = {side.path.parent for each in writes for side in each.sides}
-    for folder in sorted(folder for folder in folders if folder.is_dir()):
-        files.sync_folder(folder)
+    _sync_names(writes, wrong)
     session.fault("written")
     session.state.keep([intents[name].record for name in intents if name not in wrong])  # step 4
     return wrong
+
+
+def _sync_names(writes: Sequence[Write], wrong: Mapping[str, RunbookError]) -> None:
+    """Make the new names of step 3 survive a power cut, and the files that were not there before."""
+    done = [each for each in writes if each.pair.name not in wrong]
+    sides = [
+        (side, data)
+        for each in done
+        for side, data in zip(each.sides, (each.text, each.notebook), strict=True)
+        if data is not None
+    ]
+    with contextlib.suppress(NotFoundError):  # gone again: somebody deleted it meanwhile
+        files.make_durable([side.path for side, _ in sides if side.digest is None])
+    for folder in sorted({side.path.parent for side, _ in sides}):
+        if folder.is_dir():
+            files.sync_folder(folder)
 
 
 def _in_turn(session: Session, writes: Sequence[Write]) -> list[RunbookError | None]:

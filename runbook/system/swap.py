@@ -62,13 +62,13 @@ def replace_if(
 ) -> None:
     """Put `data` at `path` if the bytes there have the digest `expected` (None: nothing is there).
 
-    Raises ChangedMeanwhile when something else is there now, StorageError with a hint when the file may not be
-    replaced. `path` itself must not be a link. With `sync_folder=False` the caller makes the new name durable
-    (`files.sync_folder`), once for many files.
+    Raises ChangedMeanwhile when something else is there now, StorageError with a hint when the file may not
+    be replaced. `path` itself must not be a link. With `sync_folder=False` the caller makes new names durable
+    (`files.sync_folder`) and new files too (`files.make_durable`), once for many.
     """
     with files.storage_errors(path):
         if expected is None:
-            _create(path, data, fault)
+            _create(path, data, fault, durable=sync_folder)
             return
         target = _open_target(path)
         try:
@@ -80,10 +80,10 @@ def replace_if(
     fault("done")
 
 
-def _create(path: Path, data: bytes, fault: Fault) -> None:
+def _create(path: Path, data: bytes, fault: Fault, *, durable: bool) -> None:
     fault("before-create")
     try:
-        files.create(path, data)
+        files.create(path, data, durable=durable)
     except ExistsError as error:
         raise ChangedMeanwhile("a file has appeared here meanwhile", subject=str(path)) from error
     fault("created")
@@ -112,18 +112,21 @@ def _open_target(path: Path) -> int:
 
 def _replace(path: Path, target: int, change: tuple[bytes, str], fault: Fault) -> None:
     data, expected = change
-    with _prepared(path, target, data) as temporary, _one_at_a_time(path.parent):
-        with _lease(target, path) as is_unbroken:
-            if _digest(target) != expected:  # step 4
-                raise ChangedMeanwhile("the file has changed meanwhile", subject=str(path))
-            fault("prepared")
-            if not _exchange(temporary, path):
-                _rename(temporary, path, expected)
-                fault("renamed")
-            else:
-                fault("exchanged")
-                _check_out(temporary, path, target, expected if is_unbroken() else None)
-                fault("checked")
+    with (
+        _prepared(path, target, data) as temporary,
+        _one_at_a_time(path.parent),
+        _lease(target, path) as is_unbroken,
+    ):
+        if _digest(target) != expected:  # step 4
+            raise ChangedMeanwhile("the file has changed meanwhile", subject=str(path))
+        fault("prepared")
+        if not _exchange(temporary, path):
+            _rename(temporary, path, expected)
+            fault("renamed")
+            return
+        fault("exchanged")
+        _check_out(temporary, path, target, expected if is_unbroken() else None)
+        fault("checked")
 
 
 @contextlib.contextmanager
