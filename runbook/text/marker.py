@@ -176,7 +176,7 @@ class _Reading:
         elif any("=" in str(value) for _, value in options) and _from_the_right(text) != options:
             options = None
         if options is None and title and key not in OPTIONS:
-            found = f"the title contains `{key}=`: jupytext takes what follows for options"
+            found = f"the title contains `{ascii(key)[1:-1]}=`: jupytext takes what follows for options"
             self.add("cell.title", found, "leave the `=` out, or put blanks around it into words")
             return title, []
         if options is None:
@@ -219,22 +219,23 @@ class _Reading:
         found: list[tuple[str, Option]] = []
         keys = [key for key, _ in options]
         for key, value in options:
+            shown = ascii(key)[1:-1]  # a key in JSON may hold anything
             if keys.count(key) > 1:
-                self.add("cell.option", f"the option `{key}` stands twice", "leave one")
+                self.add("cell.option", f"the option `{shown}` stands twice", "leave one")
             elif key in _REFUSED:
-                self.add("cell.option", f"the option `{key}` is refused: {_REFUSED[key]}", "delete it")
+                self.add("cell.option", f"the option `{shown}` is refused: {_REFUSED[key]}", "delete it")
             elif key in _NOTEBOOKS and not _NOTEBOOKS[key](value):
-                self.add("cell.option", f"no notebook may hold this value of `{key}`", "delete it")
+                self.add("cell.option", f"no notebook may hold this value of `{shown}`", "delete it")
             elif key not in _FITS:
                 found.append((key, json.dumps(value)))
                 self.add(
                     "cell.other-option",
-                    f"the option `{key}` means nothing here",
+                    f"the option `{shown}` means nothing here",
                     f"delete it; known are {', '.join(OPTIONS)}",
                 )
             elif not _FITS[key](value):
                 wanted = _WANTED.get(key, "a text in ASCII")
-                self.add("cell.option", f"`{key}` is not {wanted}", f"make `{key}` {wanted}")
+                self.add("cell.option", f"`{shown}` is not {wanted}", f"make `{shown}` {wanted}")
             elif isinstance(value, list):
                 self._tags(value)
                 found.append((key, tuple(value)))
@@ -260,9 +261,9 @@ class _Reading:
             self.add("cell.option", "a tag stands twice, which no notebook may hold", "leave one")
 
     def _characters(self, key: str, value: object) -> None:
-        bad = refused_in(json.dumps(value, ensure_ascii=False))
+        bad = refused_in(json.dumps([key, value], ensure_ascii=False))
         if bad:
-            found = f"the value of `{key}` holds {named(min(bad))}, written as an escape"
+            found = f"the option `{ascii(key)[1:-1]}` holds {named(min(bad))}, written as an escape"
             self.add("cell.option", found, "delete it")
 
 

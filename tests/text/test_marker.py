@@ -105,12 +105,21 @@ def test_a_title_that_jupytext_would_take_for_options_says_so() -> None:
         ("# %% timeout=true", "`timeout` is not a whole number of seconds"),
         ('# %% name="a" name="b"', "the option `name` stands twice"),
         ('# %% when="a x=1 #"', "the options can't be read, or not by every program in the same way"),
-        ('# %% x="\\u200b"', "the value of `x` holds an invisible character"),
+        ('# %% x="\\u200b"', "the option `x` holds an invisible character"),
     ],
 )
 def test_an_option_that_is_refused_says_why(line: str, words: str) -> None:
     reasons = read_marker(line, 1)[1]
     assert any(reason.code == "cell.option" and reason.message.startswith(words) for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    "line", ['# %% {"a\\u202eb": 1}', "# %% T a\u202e=b c", '# %% a\u202e="x"', '# %% {"\\u202e": "\\u202e"}']
+)
+def test_no_reason_carries_what_it_refuses(line: str) -> None:
+    for reason in read_marker(line, 1)[1]:
+        assert "\u202e" not in reason.message + reason.hint
+    assert any(reason.degree == "refused" for reason in read_marker(line, 1)[1]) or "\u202e" in line
 
 
 def test_a_very_long_marker_is_not_looked_into() -> None:

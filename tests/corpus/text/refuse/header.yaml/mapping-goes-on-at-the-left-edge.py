@@ -1,0 +1,7 @@
+# ---
+# runbook: {title: X,
+# jupyter: here}
+# ---
+
+# %% Say hello name="hello"
+print("hello")
