@@ -82,7 +82,7 @@ CODES: dict[str, Code] = {
     "step.when": Code(_R, "a `when` that is not the expression it may be"),
     "step.undoes": Code(_R, "an `undoes` that names no step it could undo"),
     "step.checks": Code(_R, "a `checks` that names no step it could check"),
-    "step.tag-spelling": Code(_N, "a tag that is not lower-case, or stands twice"),
+    "step.tag-spelling": Code(_N, "a tag that is not in lower-case letters, digits and - _ . : /"),
     # Parameters
     "parameters.default": Code(_N, "a default that does not fit its own declaration"),
     "parameters.derived": Code(
