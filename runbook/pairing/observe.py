@@ -105,9 +105,12 @@ def suspicion(
         return read.problem.message if read.kind == "damaged" else None
     if base is None:
         return None
-    if isinstance(read, Text) and could_be_unfinished(data, before) and not data.endswith((b"\n", b"\r")):
-        return "it stops in the middle of a line that went on before"
     lost = len(base.cells) - len(read.cells)
+    if isinstance(read, Text) and could_be_unfinished(data, before):
+        if not data.endswith((b"\n", b"\r")):
+            return "it stops in the middle of a line that went on before"
+        if lost * 2 > len(base.cells) or read.header.last < base.header.last:
+            return "it is the beginning of what it was, and most is gone"
     if (lost > 2 and lost * 2 > len(base.cells)) or (base.cells and not read.cells):
         return f"{lost} of {len(base.cells)} cells are gone at once"
     return None
