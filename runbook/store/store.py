@@ -66,7 +66,7 @@ class Store:
         return data
 
     def ensure_durable(self, digests: Collection[str], names: Collection[str] = ()) -> None:
-        """Make objects and histories that were put without syncs survive a power cut. Raises NotFoundError."""
+        """Make objects and histories put without syncs survive a power cut. Raises NotFoundError."""
         keys = [self._key_of(require_hex(each)) for each in digests]
         self.backend.ensure_durable([*keys, *(name_key(name) for name in names)])
 

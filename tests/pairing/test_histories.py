@@ -179,14 +179,8 @@ class Histories(RuleBasedStateMachine):
         path.write_bytes(whole[: len(whole) * part // 100])
         if syncs:
             report = self.bench.sync()
-            assert report.action in (
-                "quarantined",
-                "refused",
-                "blocked",
-                "unchanged",
-                "to-notebook",
-                "conflict",
-            )
+            if part < 40:
+                assert report.action in ("quarantined", "refused", "blocked", "conflict"), report
         if path.exists() and path.read_bytes() == whole[: len(whole) * part // 100]:
             path.write_bytes(whole)
 

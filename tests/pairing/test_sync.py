@@ -464,6 +464,9 @@ def test_a_notebook_without_a_text_is_said(tmp_path: Path) -> None:
         (b"", "side.tiny"),
         (b"   \n", "side.tiny"),
         (TEXT.encode()[:-9], "side.tiny"),
+        (b"# ---\n", "side.tiny"),
+        (HEADER.encode(), "side.tiny"),
+        ((HEADER + "# %% [markdown]\n# # Restart the web tier\n").encode(), "side.tiny"),
         (b"\xff\xfe", "text.encoding"),
         (
             TEXT.replace("restart = True", "<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> z").encode(),
@@ -518,7 +521,7 @@ def test_most_cells_gone_at_once_needs_a_person(tmp_path: Path) -> None:
     body = "".join(f"# %%\nx{n} = {n}\n\n" for n in range(10))
     bench = Bench(tmp_path / "w", HEADER + body)
     bench.sync()
-    bench.write(HEADER + "# %%\nx0 = 0\n")
+    bench.write(HEADER + "# %%\nx0 = 1\n")
     report = bench.sync()
 
     assert report.action == "quarantined"
@@ -526,7 +529,7 @@ def test_most_cells_gone_at_once_needs_a_person(tmp_path: Path) -> None:
     assert "--accept" in str(report.problems[0].hint)
     assert len(bench.sources()) == 10
     assert bench.sync(accept=True).action == "to-notebook"
-    assert bench.sources() == ["x0 = 0"]
+    assert bench.sources() == ["x0 = 1"]
 
 
 def test_a_half_written_save_is_waited_for(tmp_path: Path) -> None:
