@@ -25,9 +25,10 @@ from runbook.system import clock, files
 
 _LIMIT_BYTES = 1 << 20
 _STATUS_SECONDS = 1.0
+_TRIES = 5
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
+class Owner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who watches."""
 
     pid: int
@@ -37,7 +38,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     log: str | None = None
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it goes. `how` is `native events` or `polling`; `unsettled` names the pairs that are not in step,
     with why; `swept` counts looks at everything."""
 
@@ -76,7 +77,7 @@ def serve(scene: Scene, owner: Owner, *, tell: Callable[[Told], None]) -> None:
             ending.callback(signal.signal, number, before)
         watching.open()
         how = watching.listening.watcher.name
-        tell(Told(code="started", message=f"watching {watching.pairs} pairs in {owner.root} ({how})"))
+        tell(Told(code="started", message=f"watching {_pairs(watching.pairs)} in {owner.root} ({how})"))
         _go_on(watching, scene.place, owner)
         tell(Told(code="stopped", message="stopped"))
 
@@ -105,6 +106,10 @@ def _go_on(watching: Watching, place: Place, owner: Owner) -> None:
                 )
 
 
+def _pairs(count: int) -> str:
+    return f"{count} pair{'' if count == 1 else 's'}"
+
+
 def _status(watching: Watching, owner: Owner) -> Status:
     return Status(
         owner=owner,
@@ -125,20 +130,30 @@ def _inode(place: Place) -> int | None:
 def _owned(place: Place, owner: Owner) -> Iterator[None]:
     with State(place.state).locked():
         pass  # makes the folder, with its README
-    try:
-        with files.locked(lock_path(place), wait=False) as descriptor:
+    with contextlib.ExitStack() as held:
+        descriptor = _lock(place, held)
+        os.ftruncate(descriptor, 0)
+        files.write_all(descriptor, msgspec.json.encode(owner))
+        try:
+            yield
+        finally:
+            files.remove(status_path(place))
             os.ftruncate(descriptor, 0)
-            files.write_all(descriptor, msgspec.json.encode(owner))
-            try:
-                yield
-            finally:
-                files.remove(status_path(place))
-                os.ftruncate(descriptor, 0)
-    except LockBusy as error:
-        raise _busy(place) from error
 
 
-def _busy(place: Place) -> LockBusy:
+def _lock(place: Place, held: contextlib.ExitStack) -> int:
+    for attempt in range(_TRIES):
+        try:
+            return held.enter_context(files.locked(lock_path(place), wait=False))
+        except LockBusy as error:
+            if owner_of(place) is not None or attempt == _TRIES - 1:
+                raise busy(place) from error
+            clock.sleep(0.02)  # somebody only asked whether it is held
+    raise AssertionError("not reached")
+
+
+def busy(place: Place) -> LockBusy:
+    """What a second watch is told."""
     found = owner_of(place)
     who = "another process" if found is None else f"process {found.pid} on {found.host}, since {found.since}"
     return LockBusy(

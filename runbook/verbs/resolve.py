@@ -1,0 +1,53 @@
+"""`resolve`: a person says whose version of what is disputed counts; the other stays in the history."""
+
+import shlex
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from runbook.errors import DeclinedError, UsageError
+from runbook.pairing.observe import TEXT_LIMIT_BYTES
+from runbook.pairing.places import Pair, Place
+from runbook.pairing.reports import PairReport
+from runbook.pairing.resolve import Answer
+from runbook.pairing.resolve import resolve as settle
+from runbook.pairing.state import State
+from runbook.system import files, processes
+from runbook.verbs.sync import pair_named, place_of
+from runbook.workspace import Surroundings, Workspace
+
+
+def resolve(
+    workspace: Workspace, name: str, *, take: Answer, around: Surroundings, now: datetime
+) -> PairReport:
+    """Settle it. `edit` opens a copy of the text and the conflict copy in the person's editor; what they save
+    counts. Raises UsageError when nothing is disputed, DeclinedError when they save nothing."""
+    place = place_of(workspace, around)
+    pair = pair_named(workspace, name, around=around)
+    edited = _edited(place, pair, around) if take == "edit" else None
+    return settle(place, pair, take=take, now=now, edited=edited)
+
+
+def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
+    words = around.env.get("VISUAL") or around.env.get("EDITOR")
+    if not words:
+        raise UsageError(
+            "neither VISUAL nor EDITOR is set", subject=pair.name, hint="or: --take text|notebook|both"
+        )
+    record = State(place.state).records.get(pair.name)
+    text = files.read(place.root / pair.name, limit_bytes=TEXT_LIMIT_BYTES)
+    with tempfile.TemporaryDirectory(prefix="runbook-resolve-") as folder:
+        copy = Path(folder) / Path(pair.name).name
+        files.create(copy, text, mode=0o600, durable=False)
+        shown = [str(copy)]
+        if record is not None and record.conflict is not None and (place.root / record.conflict).exists():
+            shown.append(str(place.root / record.conflict))
+        processes.attend([*shlex.split(words), *shown], env=around.env)
+        edited = files.read(copy, limit_bytes=TEXT_LIMIT_BYTES)
+    if edited == text:
+        raise DeclinedError(
+            "nothing was changed in the editor",
+            subject=pair.name,
+            hint="to keep the text as it is: --take text",
+        )
+    return edited
