@@ -33,7 +33,9 @@ def errors_page() -> str:
     """`errors.md`: every error, whose it is to mend, and its exit code."""
     rows = ["# Errors and exit codes\n\nMade from the program: `python -m tests.pages`.\n"]
     rows.append((main_table()) + "\n")
-    rows.append("`--json` prints an error as `{\"schema\": 1, \"error\": {code, message, subject, line, hint}}`.\n")
+    rows.append(
+        '`--json` prints an error as `{"schema": 1, "error": {code, message, subject, line, hint}}`.\n'
+    )
     rows.append("| code | exit | what it means |\n|---|---|---|")
     rows += [f"| `{kind.code}` | {_exit(kind)} | {_meaning(kind)} |" for kind in _leaves(errors.RunbookError)]
     return "\n".join(rows) + "\n"
