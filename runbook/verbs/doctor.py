@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from runbook.errors import NotFoundError, RunbookError, ToolMissing
+from runbook.errors import RunbookError, ToolMissing
 from runbook.system import files, git, processes
 from runbook.workspace import MARK, Surroundings, Workspace, find
 
@@ -186,21 +186,23 @@ def _kernel(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
 
 def _executions(workspace: Workspace) -> Iterator[Check]:
     folder = workspace.executions
-    try:
-        probe = _probe(folder if folder.is_dir() else workspace.root)
-    except NotFoundError:
-        probe = None
-    if probe is None:
-        yield Check(name="executions", state="wrong", words=f"cannot write in {folder}")
-    else:
-        yield Check(name="executions", state="well", words=f"{folder} can be written, with hard links")
+    there = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+    if not there.is_dir():
+        yield Check(
+            name="executions",
+            state="wrong",
+            words=f"{there} is no folder: nothing can run",
+            next="move it away; runs make the folder themselves",
+        )
+        return
+    _probe(there)
+    yield Check(name="executions", state="well", words=f"{folder} can be written, with hard links")
 
 
-def _probe(folder: Path) -> Path:
+def _probe(folder: Path) -> None:
     """Make a file the way evidence is made (with hard links, synced), and take it away."""
     import secrets
 
     path = folder / f".runbook-probe-{secrets.token_hex(4)}"
     files.create(path, b"probe\n")
     files.remove(path)
-    return path

@@ -130,8 +130,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionFolder | None:
-    """The execution that `name` means: its folder's path, its whole name, or a unique part of at least 6
-    characters that begins with its time. None when it does not look like one."""
+    """The execution that `name` means: its folder's path, `latest`, its whole name, or a unique part of it
+    that begins with its day (20261121). None when it does not look like one."""
     for start in (cwd, workspace.root):
         folder = Path(os.path.normpath(start / name))
         if folder.is_dir() and (folder / "plan.json").is_file():

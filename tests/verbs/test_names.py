@@ -1,0 +1,137 @@
+"""Names: a path, a slug, or a unique part of either; never a guess between two."""
+
+from pathlib import Path
+
+import pytest
+
+from runbook import workspace as workspaces
+from runbook.errors import FormatError, NotFoundError, UsageError
+from runbook.verbs import names
+from tests.verbs.desk import PATH, Desk
+
+CELL = "# %%\nprint(1)\n"
+
+
+@pytest.fixture
+def shelf(desk: Desk) -> Desk:
+    """A desk with three more runbooks, two of them of the same name."""
+    for path in ("runbooks/web/check.py", "runbooks/db/check.py", "runbooks/db/dump_all.py"):
+        desk.write(path, CELL)
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("restart", PATH),
+        ("restart.py", PATH),
+        ("RESTART", PATH),
+        ("runbooks/restart.py", PATH),
+        ("web/check", "runbooks/web/check.py"),
+        ("dump_all", "runbooks/db/dump_all.py"),
+        ("dump-all", "runbooks/db/dump_all.py"),
+        ("dump", "runbooks/db/dump_all.py"),
+        ("b/dump", "runbooks/db/dump_all.py"),
+    ],
+)
+def test_a_name_leads_to_one_runbook(shelf: Desk, name: str, path: str) -> None:
+    assert names.find_runbook(shelf.workspace, name, cwd=shelf.root) == path
+
+
+def test_a_path_is_read_from_the_folder_one_is_in(shelf: Desk) -> None:
+    found = names.find_runbook(shelf.workspace, "check.py", cwd=shelf.root / "runbooks/db")
+
+    assert found == "runbooks/db/check.py"
+
+
+def test_a_name_that_fits_two_is_not_guessed(shelf: Desk) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"could be runbooks/db/check\.py, runbooks/web/check\.py"
+    ) as caught:
+        names.find_runbook(shelf.workspace, "check", cwd=shelf.root)
+    assert caught.value.hint == "say more of the name, or its path"
+
+
+def test_the_closest_name_is_offered(shelf: Desk) -> None:
+    with pytest.raises(NotFoundError, match="no runbook of this name") as caught:
+        names.find_runbook(shelf.workspace, "restrat", cwd=shelf.root)
+    assert caught.value.hint == "did you mean restart?"
+
+
+def test_a_name_like_none_lists_what_there_is(shelf: Desk) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        names.find_runbook(shelf.workspace, "zzzzz", cwd=shelf.root)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("there are: db/check, db/dump_all, look_at_this_machine, restart")
+
+
+@pytest.mark.parametrize("name", ["", "   "])
+def test_an_empty_name_is_said_to_be_one(shelf: Desk, name: str) -> None:
+    with pytest.raises(UsageError, match="an empty word was given"):
+        names.find_runbook(shelf.workspace, name, cwd=shelf.root)
+
+
+def test_a_path_out_of_the_workspace_is_refused(shelf: Desk, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text(CELL)
+
+    with pytest.raises(FormatError, match="lies outside the workspace"):
+        names.find_runbook(shelf.workspace, "../outside.py", cwd=shelf.root)
+
+
+def test_a_link_out_of_the_workspace_is_no_runbook(shelf: Desk, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text(CELL)
+    (shelf.root / "runbooks/linked.py").symlink_to(tmp_path / "outside.py")
+
+    assert "runbooks/linked.py" not in names.runbooks(shelf.workspace)
+    with pytest.raises(FormatError, match="link"):
+        names.open_runbook(shelf.workspace, "runbooks/linked.py", cwd=shelf.root)
+
+
+def test_a_folder_called_like_a_runbook_is_none(shelf: Desk) -> None:
+    (shelf.root / "runbooks/folder.py").mkdir()
+
+    assert "runbooks/folder.py" not in names.runbooks(shelf.workspace)
+    with pytest.raises(NotFoundError, match="no runbook of this name"):
+        names.find_runbook(shelf.workspace, "runbooks/folder.py", cwd=shelf.root)
+
+
+def test_hidden_and_cached_files_are_no_runbooks(shelf: Desk) -> None:
+    for path in ("runbooks/.hidden.py", "runbooks/.git/x.py", "runbooks/__pycache__/x.py"):
+        shelf.write(path, CELL)
+
+    assert not [path for path in names.runbooks(shelf.workspace) if "x.py" in path or "hidden" in path]
+
+
+def test_a_folder_without_a_workspace_holds_its_own_files_only(desk: Desk, tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    (loose / "below").mkdir(parents=True)
+    (loose / "a.py").write_text(CELL)
+    (loose / "below/b.py").write_text(CELL)
+
+    assert names.runbooks(workspaces.find(loose, desk.around)) == ("a.py",)
+
+
+def test_an_execution_is_known_by_its_beginning_its_path_or_as_the_latest(desk: Desk) -> None:
+    ids = ("20261121T001205Z-restart-7f3a9c", "20261122T001205Z-restart-aaaaaa")
+    same_day = "20261122T001300Z-restart-bbbbbb"
+    for name in ids:
+        desk.write(f"executions/2026-11/{name}/plan.json", "{}")
+
+    def found(name: str) -> str | None:
+        folder = names.execution_named(desk.workspace, name, cwd=desk.root)
+        return None if folder is None else folder.id
+
+    assert found("latest") == ids[1]
+    assert found("20261121T") == ids[0]
+    assert found(ids[0]) == ids[0]
+    assert found(f"executions/2026-11/{ids[0]}") == ids[0]
+    assert found("restart") is None
+    desk.write(f"executions/2026-11/{same_day}/plan.json", "{}")
+    with pytest.raises(NotFoundError, match="20261122") as caught:
+        found("20261122")
+    assert same_day in f"{caught.value} {caught.value.hint}"
+
+
+def test_no_execution_yet_is_said(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="there are no executions yet"):
+        names.execution_named(desk.workspace, "latest", cwd=desk.root)

@@ -1,0 +1,137 @@
+"""`verify`, `statement` and `withdraw`: verdicts, the bytes behind them, and an approval taken back."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runbook.errors import ExistsError, NotFoundError, SignerError
+from runbook.verbs import withdraw
+from runbook.verbs.review import Wish, carry_out, prepare
+from runbook.verbs.statement import statements
+from runbook.verbs.verify import Answer, Asked, verify
+from tests.keys import Key
+from tests.verbs.desk import NAME, NOW, PATH, Desk
+
+
+def asked(desk: Desk, *names: str, environments: tuple[str, ...] = (), unattended: bool = False) -> Answer:
+    wanted = Asked(names=names, environments=environments, unattended=unattended)
+    return verify(desk.workspace, wanted, around=desk.around, now=NOW)
+
+
+def test_a_runbook_is_asked_about_wherever_the_policy_has_rules(team: Desk) -> None:
+    answer = asked(team, NAME)
+
+    assert [(each.environment, each.permitted) for each in answer.runbooks] == [
+        ("scratch", True),
+        ("staging", False),
+        ("prod", False),
+    ]
+    assert answer.executions == ()
+
+
+def test_several_environments_are_several_verdicts(team: Desk, alice: Key) -> None:
+    team.approve(alice, "staging", "prod")
+
+    answer = asked(team, NAME, environments=("prod", "staging"))
+
+    assert [(each.environment, each.permitted) for each in answer.runbooks] == [
+        ("prod", False),
+        ("staging", True),
+    ]
+    (missing,) = answer.runbooks[0].missing
+    assert (missing.count, missing.could) == (1, ("bob@example.com",))
+
+
+def test_unattended_is_asked_when_it_is_said(desk: Desk, alice: Key) -> None:
+    wish = Wish(environments=("prod",), key=str(alice.path))
+    review = prepare(desk.workspace, NAME, wish, around=desk.around, now=NOW)
+    carry_out(desk.workspace, review, around=desk.around, terminal=False)
+
+    (attended,) = asked(desk, NAME, environments=("prod",)).runbooks
+    (alone,) = asked(desk, NAME, environments=("prod",), unattended=True).runbooks
+
+    assert attended.permitted
+    assert not alone.permitted
+    assert [each.code for each in alone.not_counted] == ["approval.kind"]
+
+
+def test_without_names_every_runbook_is_judged_and_a_bad_one_hides_no_other(desk: Desk) -> None:
+    desk.write("runbooks/bad.py", "# %%\nx = 1  # \u202e\n")
+
+    verdicts = {(each.path, each.environment): each for each in asked(desk).runbooks}
+
+    assert not verdicts["runbooks/bad.py", "scratch"].permitted
+    assert verdicts["runbooks/bad.py", "scratch"].reasons[0].line == 2
+    assert verdicts[PATH, "scratch"].permitted
+
+
+def test_trust_files_that_cannot_be_read_refuse_every_runbook(desk: Desk) -> None:
+    (desk.root / ".runbook/revoked").unlink()
+
+    answer = asked(desk)
+
+    assert answer.runbooks
+    assert not any(each.permitted for each in answer.runbooks)
+
+
+def test_an_execution_is_judged_by_its_name(desk: Desk) -> None:
+    name = "20261121T001205Z-restart-7f3a9c"
+    desk.write(f"executions/2026-11/{name}/plan.json", "{}")
+
+    answer = asked(desk, name)
+
+    assert answer.runbooks == ()
+    (verdict,) = answer.executions
+    assert (verdict.id, verdict.verdict) == (name, "TAMPERED")
+
+
+def test_ssh_keygen_verifies_the_statement_that_is_printed(desk: Desk, alice: Key, tmp_path: Path) -> None:
+    desk.approve(alice)
+    (signed,) = statements(desk.workspace, NAME, principal=None, around=desk.around)
+    (tmp_path / "seal").write_text(signed.armor)
+    words = ["-Y", "verify", "-f", str(desk.root / ".runbook/allowed_signers"), "-I", alice.principal]
+
+    done = subprocess.run(
+        ["ssh-keygen", *words, "-n", "approval.v1@signed-runbook", "-s", str(tmp_path / "seal")],
+        input=signed.statement,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert signed.principal == alice.principal
+
+
+def test_no_approval_is_no_statement(desk: Desk, alice: Key) -> None:
+    with pytest.raises(NotFoundError, match="there is no approval in it"):
+        statements(desk.workspace, NAME, principal=None, around=desk.around)
+    desk.approve(alice)
+    with pytest.raises(NotFoundError, match=r"there is no approval by z@example\.com in it"):
+        statements(desk.workspace, NAME, principal="z@example.com", around=desk.around)
+
+
+def test_an_approval_that_was_taken_back_counts_no_longer(desk: Desk, alice: Key) -> None:
+    desk.approve(alice)
+    draft = withdraw.prepare(desk.workspace, NAME, key=str(alice.path), around=desk.around, now=NOW)
+    before = asked(desk, NAME, environments=("prod",)).runbooks[0]
+    where = withdraw.carry_out(desk.workspace, draft, around=desk.around, terminal=False)
+    after = asked(desk, NAME, environments=("prod",)).runbooks[0]
+
+    assert where == ".runbook/withdrawn"
+    assert before.permitted
+    assert not after.permitted
+    assert [each.code for each in after.not_counted] == ["approval.withdrawn"]
+    with pytest.raises(NotFoundError, match="has no approval of this text to take back"):
+        withdraw.prepare(desk.workspace, NAME, key=str(alice.path), around=desk.around, now=NOW)
+    with pytest.raises(ExistsError):
+        withdraw.carry_out(desk.workspace, draft, around=desk.around, terminal=False)
+
+
+def test_only_their_own_approval_is_taken_back(desk: Desk, alice: Key, bob: Key, carol: Key) -> None:
+    desk.approve(alice)
+
+    with pytest.raises(NotFoundError, match=r"bob@example\.com has no approval of this text"):
+        withdraw.prepare(desk.workspace, NAME, key=str(bob.path), around=desk.around, now=NOW)
+    with pytest.raises(SignerError, match="is not enrolled, so nothing of it counts"):
+        withdraw.prepare(desk.workspace, NAME, key=str(carol.path), around=desk.around, now=NOW)
