@@ -11,9 +11,11 @@ ipykernel and what that brings. What is changed, and why:
 5. an interrupt reaches a step that awaits;
 6. a second client cannot take over the first one's identity, and with it the replies;
 7. the kernel does not keep what a step prints (IPython would, for a history that nobody reads);
-8. the reply is published too, so that whoever takes over learns how the step ended.
+8. the reply is published too, so that whoever takes over learns how the step ended;
+9. what is Python as it stands is run as it stands: IPython rewrites magics, and nothing else.
 """
 
+import ast
 import asyncio
 import atexit
 import contextlib
@@ -64,6 +66,7 @@ def _leave() -> None:
     if not _inside.is_fork:
         for stream in _inside.streams:
             stream.flush()
+        _inside.thread.stop()
         _inside.writer.close()
         os._exit(0)
 
@@ -100,8 +103,25 @@ def _exit_code(reply: Any) -> int:
     return int(value) & 0xFF if reply.get("ename") == "SystemExit" and value.isdecimal() else 1
 
 
+def _is_python(source: str) -> bool:
+    """Whether the code parses without any rewriting, with `await` outside of functions too."""
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come when it is compiled to be run
+            compile(source, "<step>", "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types here
-    """Runs the code, and keeps none of its output (7)."""
+    """Runs the code as it was reviewed (9), and keeps none of its output (7)."""
+
+    def transform_cell(self, raw_cell: Any) -> Any:
+        """IPython takes indentation, prompts and blanks off what it thinks was pasted, inside of strings too,
+        and looks names up for calls without brackets: only for what is no Python without that."""
+        return raw_cell if _is_python(raw_cell) else super().transform_cell(raw_cell)
 
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -206,6 +226,7 @@ class KernelApp(IPKernelApp):  # type: ignore[misc] # ipykernel has no types her
         self.iopub_port: int = self._bind_socket(socket, self.iopub_port)
         self.configure_tornado_logger()
         self.iopub_thread = _publishing.SpoolingThread(socket, pipe=True, session=self.session)
+        _inside.thread = self.iopub_thread
         self.iopub_thread.start()
         self.iopub_socket = self.iopub_thread.background_socket
 

@@ -48,6 +48,7 @@ class Inside:
         self.watch = watch
         self.pid = os.getpid()
         self.streams: list[Any] = []
+        self.thread: Any = None
         self.throttle = Throttle(self)
 
     @property
@@ -84,6 +85,12 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         marked["runbook"] = {"spool": number}
         signed = [header, parent, json.dumps(marked).encode(), content]
         return [*msg[: start - 1], self.session.sign(signed), *signed, *buffers]
+
+    def stop(self) -> None:
+        """As ipykernel's, but what was handed over while the thread was ending is published all the same."""
+        super().stop()
+        while self._events:
+            self._events.popleft()()
 
     def _setup_pipe_in(self) -> None:
         self._pipe_uuid = os.urandom(16)
