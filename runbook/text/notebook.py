@@ -51,6 +51,15 @@ def second_opinion(runbook: Runbook) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
+def jupytext_cells(canonical: str) -> list[dict[str, object]] | None:
+    """jupytext's own reading of a text, cell by cell (`cell_type`, `source`, `metadata`), the front matter's
+    raw cell included; None when it can't read it."""
+    try:
+        return _jupytext_cells(canonical)
+    except Exception:  # noqa: BLE001  # whatever breaks in there on a hostile text
+        return None
+
+
 def _jupytext_cells(canonical: str) -> list[dict[str, object]]:
     with warnings.catch_warnings(action="ignore"):
         notebook = jupytext.reads(canonical, fmt=_format())
