@@ -10,6 +10,7 @@ from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash
 from runbook.pairing.flow import Base, Flow, Take, Wishes, first_notebook, flow
 from runbook.pairing.notebooks import Notebook
 from runbook.pairing.observe import TEXT_LIMIT_BYTES, Side, parse_notebook
+from runbook.pairing.opinion import other_reading
 from runbook.pairing.outputs import foreign_makers
 from runbook.pairing.places import Pair
 from runbook.pairing.reports import Action, PairReport, Problem
@@ -78,6 +79,10 @@ def _keep_seen(session: Session, view: View) -> None:
 def _do(session: Session, view: View, does: Does, take: Take | None) -> Round:
     if does is Does.QUARANTINE:
         return _quarantined(session, view)
+    if does in (Does.MERGE, Does.MAKE_NOTEBOOK, Does.DISPUTE) and isinstance(view.read_text, Text):
+        other = other_reading(view.read_text)
+        if other is not None:
+            return _refused(session, view, (other,))
     if view.doubt is not None and not session.options.accept and does not in (Does.NOTHING, Does.FORGET):
         return _tiny(session, view)
     if does is Does.ORPHAN:

@@ -155,3 +155,46 @@ def _timed(work: Any, clock: Any) -> float:
     start = clock()
     work()
     return float(clock() - start)
+
+
+def test_jupytext_is_asked_about_odd_texts_only() -> None:
+    import subprocess
+    import sys
+
+    script = """
+import sys
+from runbook.pairing.opinion import other_reading
+from runbook.pairing.texts import read_text
+print(other_reading(read_text(sys.stdin.buffer.read())), "jupytext" in sys.modules)
+"""
+
+    def said(text: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", script], input=text.encode(), capture_output=True, check=True
+        )
+        return done.stdout.decode().strip()
+
+    assert said(TEXT) == "None False"
+    assert said(TEXT.replace("# %% tags", "#%% tags")) == "None True"
+
+
+def test_a_text_that_jupytext_reads_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runbook.pairing.opinion import other_reading
+    from runbook.text import notebook
+
+    found = read_text(b"# %%\nx = 1\n\n#%%\ny = 2\n")
+    assert isinstance(found, Text)
+    assert other_reading(found) is None
+    cells = notebook.jupytext_cells(found.canonical)
+    assert cells is not None
+    for theirs, words in (
+        (None, "jupytext cannot read this text"),
+        ([cells[0], {**cells[1], "source": "other"}], "jupytext reads this cell otherwise"),
+        (cells[:1], "jupytext reads this cell otherwise"),
+        ([*cells, cells[0]], "jupytext reads 3 cells where 2 are meant"),
+    ):
+        monkeypatch.setattr(notebook, "jupytext_cells", lambda canonical, theirs=theirs: theirs)
+        problem = other_reading(found)
+        assert problem is not None
+        assert problem.code == "cell.odd"
+        assert words in problem.message
