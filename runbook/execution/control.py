@@ -227,7 +227,8 @@ class Control:
                 if visitor.mode == "watch":
                     raise InputError("you watch this run; drive it, or use `runbook stop`")
                 self._listener.commanded(message, by=visitor.who)
-                visitor.say(Told(words="heard"))
+                if visitor.mode == "command":  # whoever sits there sees in the journal what came of it
+                    visitor.say(Told(words="heard"))
             case Hello():
                 raise InputError("you are in already")
 
