@@ -69,8 +69,8 @@ def reasons_page() -> str:
     """`reasons.md`: why a text is refused or not in normal form, and what lint finds."""
     rows = ["# Reasons and findings\n\nMade from the program: `python -m tests.pages`.\n"]
     rows.append(
-        "*refused* could hide or change what runs: it holds everywhere. *not-normal* runs in `scratch`, is mended "
-        "by `runbook fmt`, and can't be approved.\n"
+        "*refused* could hide or change what runs: it holds everywhere. *not-normal* runs in `scratch`, is "
+        "mended by `runbook fmt`, and can't be approved.\n"
     )
     rows.append("| code | degree | what it means |\n|---|---|---|")
     rows += [f"| `{code}` | {row.degree.value} | {row.meaning} |" for code, row in CODES.items()]

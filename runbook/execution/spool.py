@@ -4,7 +4,7 @@ Never writes into a spool; `release` takes whole segments away. A torn last reco
 an error: the kernel was killed while it wrote, or is writing now. The format stands in `spool_writer`.
 """
 
-import contextlib
+import itertools
 import os
 import zlib
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import msgspec
 
 from runbook.errors import NotFoundError
 from runbook.execution.spool_writer import MAGIC, PART_HEAD, RECORD_HEAD, SEGMENT_HEAD, SUFFIX, segment_name
+from runbook.system import files
 from runbook.system.files import storage_errors
 
 _CHUNK = 1 << 20
@@ -126,7 +127,7 @@ def segments(folder: Path) -> tuple[int, ...]:
     """The first numbers of the segments that are there, in order. Raises StorageError."""
     with storage_errors(folder):
         try:
-            names = os.listdir(folder)
+            names = [path.name for path in folder.iterdir()]
         except FileNotFoundError:
             return ()
     stems = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
@@ -139,9 +140,7 @@ def release(folder: Path, *, up_to: int) -> int:
     The newest segment stays always: the kernel writes to it. Raises StorageError.
     """
     firsts = segments(folder)
-    done = [first for first, following in zip(firsts, firsts[1:], strict=False) if following <= up_to + 1]
+    done = [first for first, following in itertools.pairwise(firsts) if following <= up_to + 1]
     for first in done:
-        path = folder / segment_name(first)
-        with storage_errors(path), contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        files.remove(folder / segment_name(first))
     return len(done)

@@ -24,7 +24,7 @@ from runbook.system import clock
 _POLL_SECONDS = 0.05
 
 
-class View(msgspec.Struct, kw_only=True):
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was observed about one pair in one round."""
 
     pair: Pair
@@ -62,8 +62,9 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
             base=None,
             before=before,
         )
-        view.base = _base(view)
-        view.doubt, unfinished = _doubt(view)
+        view = msgspec.structs.replace(view, base=_base(view))
+        doubt, unfinished = _doubt(view)
+        view = msgspec.structs.replace(view, doubt=doubt)
         young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
         if not young or waited >= session.options.patience_seconds:
             return view

@@ -5,7 +5,7 @@ Keeps the same rules as the folder, threads included; forgets everything with th
 
 import threading
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from runbook.errors import NotFoundError
 from runbook.store.backend import REF_LIMIT_BYTES, Item
@@ -82,4 +82,4 @@ class Memory:
     def damage(self, key: str, data: bytes) -> None:
         """For tests: other bytes under a key, as a bad disk would leave them."""
         with self._lock:
-            self._objects[require_key(key)] = (bytes(data), datetime.now(UTC) - timedelta(days=400))
+            self._objects[require_key(key)] = (bytes(data), clock.now() - timedelta(days=400))
