@@ -132,11 +132,16 @@ def _watch(poll: Literal["auto", "always", "never"], log: str | None, *, json: b
             with Path(os.devnull).open("w") as nowhere:
                 os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
+    ended = "ended by a bug in runbook"
     try:
         verb.watch(scene, around=around, tell=tell, log=str(path))
+        ended = ""
     except RunbookError as error:
-        write(Told(code="problem", message=str(error), hint=error.hint))
+        ended = str(error)
         raise
+    finally:
+        if ended:
+            write(Told(code="problem", message=ended))
 
 
 def _printer(*, json: bool) -> Callable[[Any], None]:

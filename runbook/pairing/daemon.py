@@ -106,6 +106,11 @@ def _go_on(watching: Watching, place: Place, owner: Owner) -> None:
                 )
 
 
+def _utf8(words: str) -> str:
+    """A name that is not UTF-8, so that it can be written down."""
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _pairs(count: int) -> str:
     return f"{count} pair{'' if count == 1 else 's'}"
 
@@ -116,7 +121,7 @@ def _status(watching: Watching, owner: Owner) -> Status:
         how=watching.listening.watcher.name,
         pairs=watching.pairs,
         swept=watching.sweeps,
-        unsettled={name: report.message for name, report in sorted(watching.unsettled.items())},
+        unsettled={_utf8(name): _utf8(report.message) for name, report in sorted(watching.unsettled.items())},
         at=stamp(clock.now()),
     )
 

@@ -1,6 +1,7 @@
 """`watch`: keep the pairs of a workspace in step while they are edited; ask, stop, detach it."""
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.canonical import canonical_json
 from runbook.errors import ConfigError, NotFoundError, UnavailableError
 from runbook.instants import stamp
 from runbook.pairing import daemon
@@ -98,7 +98,7 @@ class Log:
 
     def __call__(self, told: Told) -> None:
         with contextlib.suppress(UnavailableError):  # a full disk must not end the watch
-            self._file.append(canonical_json(plain(told, at=clock.now())) + b"\n")
+            self._file.append(json.dumps(plain(told, at=clock.now())).encode("ascii") + b"\n")
             if self._path.stat().st_size > _LOG_BYTES:
                 self._halve()
 
