@@ -151,14 +151,18 @@ def _orphan(session: Session, view: View) -> Round:
 
 
 def _recorded(session: Session, view: View) -> Round:
-    foreign: dict[str, str] = {}
-    if isinstance(view.read_notebook, Notebook):
-        known = view.record.foreign if view.record else {}
-        foreign = foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
+    foreign = _foreign(view)
     notes = _settle_conflict(session, view)
     changes = {"base_text": view.text.digest, "base_notebook": view.notebook.digest}
     _remember(session, view, **changes, foreign=foreign, settled=True, conflict=None)
     return _round(view.pair, "recorded", "in step", notes=notes)
+
+
+def _foreign(view: View) -> dict[str, str]:
+    if not isinstance(view.read_notebook, Notebook):
+        return {}
+    known = view.record.foreign if view.record else {}
+    return foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
 
 
 def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
@@ -189,11 +193,13 @@ def _made_notebook(session: Session, view: View) -> Round:
     if not isinstance(text, Text):
         return _quarantined(session, view)
     data: bytes | None = None
+    foreign = view.record.foreign if view.record else {}
     kept = 0
     last = parse_notebook(view.before[1]) if view.before[1] else None
     if isinstance(last, Notebook):
-        found = flow(_agreed(view.base, last), text, last, Wishes(take="text", metadata=None))
+        found = flow(_agreed(view.base, last), text, last, Wishes(take="text", foreign=foreign))
         if not found.problems and found.text is None:
+            foreign = foreign if found.notebook is None else {}
             data = found.notebook or view.before[1]
             kept = sum(1 for cell in last.cells if cell.plain.get("outputs")) - found.dropped
     if data is None:
@@ -201,7 +207,7 @@ def _made_notebook(session: Session, view: View) -> Round:
         if isinstance(metadata, Problem):
             return _refused(session, view, (metadata,))
         data = first_notebook(text, metadata or {})
-    record = Record(name=pair.name, notebook_name=pair.notebook_name)
+    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=foreign)
     return _round(
         pair,
         "made-notebook",
@@ -227,7 +233,7 @@ def _made_text(session: Session, view: View) -> Round:
         return _refused(session, view, found.problems)
     base_data = session.store.get(view.record.base_text) if view.record and view.record.base_text else b""
     data = found.text or base_data
-    record = Record(name=pair.name, notebook_name=pair.notebook_name)
+    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=_foreign(view))
     write = Write(pair=pair, sides=(view.text, view.notebook), text=data, record=record)
     words = "made the text again: it was deleted while the notebook was edited"
     return _round(pair, "made-text", words, write, wrote_text=True, cells=found.cells)
@@ -298,10 +304,7 @@ def _action(found: Flow) -> tuple[Action, str]:
 
 def _write_merged(session: Session, view: View, found: Flow, conflict: str | None) -> Write | None:
     pair = view.pair
-    foreign: dict[str, str] = {}
-    if found.notebook is None and isinstance(view.read_notebook, Notebook):
-        known = view.record.foreign if view.record else {}
-        foreign = foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
+    foreign = _foreign(view) if found.notebook is None else {}  # a notebook that is written tells them itself
     record = Record(
         name=pair.name,
         notebook_name=pair.notebook_name,
