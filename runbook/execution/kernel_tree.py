@@ -11,13 +11,13 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from runbook.execution.kernel_values import ProcessIdentity
 from runbook.kit import child
+from runbook.system import clock
 
 MARK = "RUNBOOK_KERNEL"
 Moment = tuple[float, int]
@@ -51,8 +51,8 @@ def moment() -> Moment:
     one given stands in proc(5) loadavg.
     """
     if not _IS_LINUX:
-        return time.time(), 0
-    ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+        return clock.since_boot_seconds(), 0
+    ticks = int(clock.since_boot_seconds() * os.sysconf("SC_CLK_TCK"))
     return ticks, int(Path("/proc/loadavg").read_bytes().split()[-1])
 
 
@@ -127,6 +127,8 @@ def kill_all(find: Callable[[], tuple[ProcessIdentity, ...]]) -> tuple[ProcessId
 
 
 def _wait_gone(identities: Iterable[ProcessIdentity], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while any(started(each.pid) == each.started for each in identities) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    deadline = clock.monotonic_ns() + int(seconds * 1e9)
+    while any(started(each.pid) == each.started for each in identities):
+        if clock.monotonic_ns() > deadline:
+            break
+        clock.sleep(0.005)
