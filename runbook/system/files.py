@@ -267,22 +267,33 @@ def sync_folder(folder: Path) -> None:
 
 class Appender:
     """One file that only grows, through one descriptor. Each `append` is in the file when it returns;
-    `sync` makes it survive a power cut. Never rewrites a byte. The file must not exist (`create`) or is
-    gone on with (`resume`)."""
+    `sync` makes it survive a power cut, and notices when the name leads to another file or to other bytes
+    than went through here. Never rewrites a byte. The file must not exist (`create`) or is gone on with
+    (`resume`)."""
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         with storage_errors(path):
             self._descriptor = os.open(path, flags if resume else flags | os.O_CREAT | os.O_EXCL, 0o666)
+            self._size = os.fstat(self._descriptor).st_size
 
     def append(self, data: bytes) -> None:
         with storage_errors(self.path):
             write_all(self._descriptor, data)
+        self._size += len(data)
 
     def sync(self) -> None:
+        """Raises NotFoundError or StorageError when what was appended is not found under its name."""
         with storage_errors(self.path):
             os.fsync(self._descriptor)
+            own, named = os.fstat(self._descriptor), self.path.lstat()
+        # A descriptor outlives its name: what goes on being written would be lost with the last process.
+        if (own.st_dev, own.st_ino, own.st_size) != (named.st_dev, named.st_ino, self._size):
+            raise StorageError(
+                "somebody else replaced, cut or added to this file while it was written",
+                subject=str(self.path),
+            )
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -232,6 +232,30 @@ def test_an_appender_only_adds(tmp_path: Path) -> None:
         files.Appender(tmp_path / "none", resume=True)
 
 
+@pytest.mark.parametrize("deed", ["replaced", "cut", "added to", "gone"])
+def test_an_appender_notices_that_its_file_is_another(tmp_path: Path, deed: str) -> None:
+    path = tmp_path / "x"
+    with files.Appender(path) as log:
+        log.append(b"one\n")
+        log.sync()
+        log.append(b"two\n")
+        if deed == "replaced":
+            path.rename(tmp_path / "aside")
+            path.write_bytes(b"one\ntwo\n")
+        elif deed == "cut":
+            os.truncate(path, 4)
+        elif deed == "added to":
+            with path.open("ab") as other:
+                other.write(b"three\n")
+        else:
+            path.unlink()
+
+        with pytest.raises(NotFoundError if deed == "gone" else StorageError) as caught:
+            log.sync()
+
+    assert caught.value.subject == str(path)
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path
