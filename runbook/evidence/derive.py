@@ -14,7 +14,7 @@ from runbook.evidence import audit, record, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import parse_moment
-from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.folder import ExecutionFolder, evidence_names
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import read_evidence, read_plan
@@ -23,6 +23,8 @@ from runbook.evidence.seal import Finish, FinishedStep
 from runbook.system import files
 
 _START_LIMIT_BYTES = 1 << 20
+_WRITTEN = frozenset({"runbook.py", "start.txt", "journal.jsonl", "record.ipynb", "audit.md"})
+"""What a run writes, beside what its start record names."""
 _DERIVED_LIMIT_BYTES = 1 << 30
 
 
@@ -85,10 +87,11 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     account = what.account
     if account.standing.sealed is None or account.standing.outcome is None:
         raise EvidenceDamaged("the journal has no last word: it can't be sealed", subject=folder.journal.name)
+    began = read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
+    _require_untouched(folder, start.parse(began))
     made = render(what, folder)
     _keep(folder, "record.ipynb", made.record)
     _keep(folder, "audit.md", made.audit)
-    began = read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
     finish = Finish(
         id=folder.id,
         start=hex_digest(began),
@@ -103,6 +106,23 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     )
     seal.write(folder, finish)
     return finish
+
+
+def _require_untouched(folder: ExecutionFolder, began: start.Start) -> None:
+    """Raise EvidenceDamaged when a step changed what was decided on, or put a file among the evidence: the
+    seal would vouch for it. Text and journal are checked where they are read."""
+    names = evidence_names(folder)
+    due = {f"trust/{name}": said for name, said in began.trust} | {"plan.json": began.plan}
+    for name, said in due.items():
+        if name not in names or f"sha256:{seal.digest_of(folder, name)}" != said:
+            raise EvidenceDamaged("is not what the run was started with", subject=name)
+    for name in names:
+        if name not in _WRITTEN and name not in due and not name.startswith("blobs/"):
+            raise EvidenceDamaged(
+                "was put among the evidence, and not by the run itself",
+                subject=ascii(name)[1:-1],
+                hint="steps write into work/; what they put beside it can't be sealed",
+            )
 
 
 def _last(account: Account) -> datetime:

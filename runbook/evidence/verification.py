@@ -28,7 +28,7 @@ from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import Told, finished_steps, render
 from runbook.evidence.examination import Examiner
-from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.folder import ExecutionFolder, evidence_names
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
@@ -39,6 +39,7 @@ from runbook.text.values import values_digest
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
 _RANK: tuple[VerdictWord, ...] = ("UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED")
 _START_LIMIT_BYTES = 1 << 20
+_DERIVED = frozenset({"record.ipynb", "audit.md"})
 _DERIVED_LIMIT_BYTES = 1 << 30
 
 
@@ -265,14 +266,22 @@ class _Check:
                 self._find("TAMPERED", "manifest", "is not what was sealed", file=name)
 
     def _derived(self) -> None:
-        if self.finish is None or self.account is None or self.sources is None:
+        if self.account is None or self.sources is None:
             return
-        if self.finish.renderer > RENDERER:
-            self._find("UNVERIFIABLE", "derived", f"made by renderer {self.finish.renderer}, a later one")
-        if self.finish.renderer != RENDERER:
+        renderer = RENDERER if self.finish is None else self.finish.renderer
+        if renderer > RENDERER:
+            self._find("UNVERIFIABLE", "derived", f"made by renderer {renderer}, a later one")
+        if renderer != RENDERER:
             return  # another version wrote them; the manifest holds their bytes
+        wanted = _DERIVED
+        if self.finish is None:  # they need not be there without a seal; but what is there is read by people
+            wanted &= frozenset(evidence_names(self.folder))
+        if not wanted:
+            return
         made = render(Told(account=self.account, sources=self.sources), self.folder)
         for name, due in (("record.ipynb", made.record), ("audit.md", made.audit)):
+            if name not in wanted:
+                continue
             found = read_evidence(self.folder, name, limit_bytes=_DERIVED_LIMIT_BYTES)
             if found != due:
                 line = _first_difference(found, due)

@@ -2,7 +2,7 @@
 
 import copy
 
-from runbook.errors import RunbookError, StorageError
+from runbook.errors import EvidenceDamaged, ExistsError, RunbookError, StorageError
 from runbook.evidence import derive
 from runbook.evidence.events import Event, Outcome
 from runbook.evidence.folder import ExecutionFolder
@@ -26,6 +26,8 @@ def conclude(
         return chronicle.broken.result()
     try:
         derive.conclude(folder, now=clock.now())
+    except ExistsError:  # only we seal, and we did not yet
+        return EvidenceDamaged("a seal was put there before the run had ended", subject=folder.finish.name)
     except RunbookError as error:
         return error
     except OSError as error:
