@@ -68,7 +68,9 @@ def recovered(message: KernelMessage) -> Reply:
 
 def judge(request: Request, process: KernelProcess, timeout_seconds: float | None, *, now_ns: int) -> Reply:
     """How the step ended, from what the kernel said and from what became of it."""
-    reply = request.reply or request.copy
+    # The copy is for a reply that got lost between two living processes. Any code of the step can publish one
+    # (and end the kernel behind it): a kernel that is dead has said what it said.
+    reply = request.reply or (request.copy if process.is_alive else None)
     if reply is None:
         return _without_reply(request, process, timeout_seconds, now_ns)
     content = reply["content"]
