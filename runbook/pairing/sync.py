@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from runbook.errors import ChangedMeanwhile, RunbookError
+from runbook.pairing.keeping import keep_within_daily
 from runbook.pairing.observe import look
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.renames import follow_renames
@@ -76,6 +77,8 @@ def sync_in_session(
     for start in range(0, len(busy), _TOGETHER):
         for report in _batch(session, busy[start : start + _TOGETHER]):
             settled[report.name] = report
+    if busy and not session.options.check:
+        keep_within_daily(session)
     return [settled[pair.name] for pair in everyone if pair.name in settled]
 
 

@@ -38,7 +38,6 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._lock = root / "lock"
-        self._made: set[Path] = set()
         _open(root)
 
     def put(self, key: str, data: bytes, *, durable: bool = True) -> bool:
@@ -53,9 +52,7 @@ class Folder:
                     files.refresh(path)
                     return False
             except NotFoundError:
-                self._made.clear()  # a folder was taken away by hand
-                if not self.root.is_dir():
-                    raise
+                continue  # a folder was taken away between the two calls
             else:
                 return True
 
@@ -136,9 +133,9 @@ class Folder:
             yield from files.leftovers(Path(folder))
 
     def _make_folder(self, folder: Path) -> None:
-        if folder not in self._made:
+        if not folder.is_dir():
+            _open(self.root)  # somebody may have taken the whole store away meanwhile
             files.make_folder(folder)
-            self._made.add(folder)
 
     def _path(self, key: str) -> Path:
         return self.root.joinpath(*require_key(key).split("/"))

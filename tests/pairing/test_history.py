@@ -108,6 +108,26 @@ def test_retention_never_takes_the_base(bench: Bench) -> None:
     assert bench.sync().action == "to-text"
 
 
+def test_a_sync_lets_old_versions_go_once_a_day(bench: Bench) -> None:
+    from datetime import timedelta
+
+    from runbook.pairing.places import find_pairs
+    from runbook.pairing.sync import sync_all
+
+    pairs = find_pairs(bench.place.root, folders=["runbooks"], template=None)
+    bench.write(TEXT.replace("True", "1"))
+    sync_all(bench.place, pairs, now=NOW)
+    mark = bench.place.store / "swept"
+    assert mark.read_text() == "2026-11-21T00:12:05Z\n"
+    for days, number in ((0.5, 2), (40, 3), (81, 4)):
+        bench.write(TEXT.replace("True", str(number)))
+        sync_all(bench.place, pairs, now=NOW + timedelta(days=days))
+
+    left = versions(bench.place, "runbooks/x.py")
+    assert [each.number for each in left] == [11, 12]
+    assert bench.sync().action == "unchanged"
+
+
 def test_the_state_is_compacted_and_stays_true(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runbook.pairing.state._SLACK_LINES", 4)
     for number in range(8):

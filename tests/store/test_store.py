@@ -3,6 +3,7 @@
 import gzip
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,16 @@ def test_a_store_that_lost_its_number_is_not_guessed_at(tmp_path: Path) -> None:
 
     with pytest.raises(StoreDamaged, match="not the format number"):
         open_store(tmp_path / "s")
+
+
+def test_a_store_taken_away_under_an_open_one_is_made_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "s")
+    store.put(b"x")
+    shutil.rmtree(tmp_path / "s")
+
+    store.record("n", [(store.put(b"y"), 1, "text saved")], now=NOW)
+    assert store.get(digest(b"y")) == b"y"
+    assert checkup.check(open_store(tmp_path / "s")).findings == ()
 
 
 def test_stray_files_never_become_objects(tmp_path: Path) -> None:
