@@ -1,5 +1,6 @@
 """The program as people call it: a process of its own, with words; or in this process, which is faster."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from runbook.cli.main import main
@@ -65,3 +67,71 @@ def made_workspace(folder: Path, *people: Key, profile: str = "solo") -> Path:
     said = program(folder, "init", ".", "--profile", profile, *words, "--yes")
     assert said.code == 0, said.err
     return folder
+
+
+class Seat:
+    """The chair at a real terminal in which the program runs; what it printed so far is `screen`."""
+
+    def __init__(self, folder: Path, *words: str, columns: int = 100, **env: str) -> None:
+        self._printed = io.StringIO()
+        self._child: pexpect.spawn[str] = pexpect.spawn(
+            sys.executable,
+            ["-m", "runbook", *words],
+            cwd=str(folder),
+            env={**os.environ, "TERM": "dumb", **env},
+            encoding="utf-8",
+            codec_errors="backslashreplace",
+            timeout=30,
+            dimensions=(40, columns),
+        )
+        self._child.logfile_read = self._printed
+        self._child.delaybeforesend = None
+
+    @property
+    def screen(self) -> str:
+        return self._printed.getvalue().replace("\r\n", "\n")
+
+    @property
+    def pid(self) -> int:
+        pid = self._child.pid
+        assert isinstance(pid, int)
+        return pid
+
+    def sees(self, words: str) -> None:
+        """Wait until these words stand on the screen, behind those that were waited for before."""
+        try:
+            self._child.expect_exact(words.replace("\n", "\r\n"))
+        except pexpect.ExceptionPexpect as error:
+            raise AssertionError(f"never saw {words!r} in:\n{self.screen}") from error
+
+    def asked(self, question: str, answer: str) -> None:
+        """Wait for a question of the run and its menu, and answer."""
+        self.sees(question)
+        self.sees("\n  > ")
+        self._child.sendline(answer)
+
+    def prompted(self, words: str, answer: str) -> None:
+        """Wait for words that want an answer on the same line, and give it."""
+        self.sees(words)
+        self._child.sendline(answer)
+
+    def types(self, line: str) -> None:
+        self._child.sendline(line)
+
+    def presses_ctrl_c(self) -> None:
+        self._child.sendintr()
+
+    def hangs_up(self) -> None:
+        """Close the terminal, as a lost connection does."""
+        self._child.close(force=True)
+
+    def leaves(self) -> int:
+        """Wait for the end; the exit code."""
+        try:
+            self._child.expect(pexpect.EOF)
+        except pexpect.ExceptionPexpect as error:
+            raise AssertionError(f"it did not end:\n{self.screen}") from error
+        self._child.close()
+        code = self._child.exitstatus
+        assert isinstance(code, int), f"ended by signal {self._child.signalstatus}"
+        return code
