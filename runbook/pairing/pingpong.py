@@ -1,39 +1,55 @@
 """Ping-pong: another program that undoes what we write, over and over, and its likely cause. Pure.
 
-Two signs, both only of rounds in which we wrote something: a side goes back to what it said two rounds before
-(three times within ten seconds), or there is no end of writing (twenty times within ten seconds, which no
-person types).
+What counts is that the side which we wrote is changed by somebody else right afterwards. Within ten seconds:
+three times back to what both sides said two rounds before, or ten times to anything. A person who edits one
+side, back and forth and as fast as they like, never crosses us.
 """
 
 import re
 from collections import deque
 
+import msgspec
+
 _WINDOW_SECONDS = 10.0
 _FLIPS = 3
-_WRITES = 20
+_CROSSED = 10
 _REST_SECONDS = 60.0
 
 _FORMATS = re.compile(r"^#? *formats *: *['\"]?([^'\"\n]+)", re.MULTILINE)
+
+
+class Round(msgspec.Struct, frozen=True):
+    """One round in which we wrote: both sides' digests afterwards, the sides (`text`, `notebook`) that others
+    had changed, and those that we wrote."""
+
+    at: float
+    state: tuple[str | None, str | None]
+    changed: frozenset[str]
+    wrote: frozenset[str]
 
 
 class PingPong:
     """What was written to which pair, lately. A clock is given, in seconds that only grow."""
 
     def __init__(self) -> None:
-        self._rounds: dict[str, deque[tuple[float, tuple[str | None, str | None]]]] = {}
+        self._rounds: dict[str, deque[Round]] = {}
         self._stopped: dict[str, float] = {}
 
-    def wrote(self, name: str, state: tuple[str | None, str | None], *, now: float) -> bool:
-        """We wrote to this pair, and both sides now have these digests. True when that must stop."""
-        rounds = self._rounds.setdefault(name, deque(maxlen=_WRITES))
-        rounds.append((now, state))
-        recent = [each for at, each in rounds if now - at <= _WINDOW_SECONDS]
+    def wrote(self, name: str, this: Round) -> bool:
+        """Remember a round of this pair. True when that must stop."""
+        rounds = self._rounds.setdefault(name, deque(maxlen=2 * _CROSSED))
+        rounds.append(this)
+        recent = [each for each in rounds if this.at - each.at <= _WINDOW_SECONDS]
+        crossed = [
+            index for index in range(1, len(recent)) if recent[index].changed & recent[index - 1].wrote
+        ]
         flips = sum(
-            recent[index] == recent[index - 2] != recent[index - 1] for index in range(2, len(recent))
+            index > 1 and recent[index].state == recent[index - 2].state != recent[index - 1].state
+            for index in crossed
         )
-        if flips < _FLIPS and len(recent) < _WRITES:
+        if flips < _FLIPS and len(crossed) < _CROSSED:
             return False
-        self._stopped[name] = now
+        self._stopped[name] = this.at
         del self._rounds[name]
         return True
 

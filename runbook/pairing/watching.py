@@ -15,7 +15,7 @@ from runbook.errors import RunbookError
 from runbook.pairing.batching import Batching, Clocks, Timing, jump
 from runbook.pairing.listening import Folders, Listening, Poll
 from runbook.pairing.observe import look
-from runbook.pairing.pingpong import PingPong, likely_cause
+from runbook.pairing.pingpong import PingPong, Round, likely_cause
 from runbook.pairing.places import Pair, Place, pair_of
 from runbook.pairing.reports import PairReport
 from runbook.pairing.rivals import jupytext_config, jupytext_header
@@ -28,7 +28,7 @@ from runbook.system.swap import Stamp
 
 _MISSING_SECONDS = 2.0  # editors and git delete before they create
 _DOUBT_SECONDS = 2.0
-_STILL_SECONDS = 0.05  # two equal looks this far apart: nobody is writing (where no event vouches for it)
+_STILL_SECONDS = 0.25  # two equal looks this far apart: nobody is writing (where no event vouches for it)
 _YOUNG_SECONDS = 0.5
 _LONGEST_BACK_OFF = 60.0
 _REST_SECONDS = 60.0
@@ -300,7 +300,10 @@ class Watching:
         if report.wrote_text or report.wrote_notebook:
             record = self._session.state.records.get(name)
             state = (record.text, record.notebook) if record else (None, None)
-            if self._pingpong.wrote(name, state, now=now):
+            sides = {"text": report.wrote_text, "notebook": report.wrote_notebook}
+            wrote = frozenset(side for side, was in sides.items() if was)
+            changed = frozenset(sides) if len(wrote) == 2 else frozenset(sides) - wrote
+            if self._pingpong.wrote(name, Round(now, state, changed, wrote)):
                 cause = likely_cause(formats=formats, config=jupytext_config(self.scene.place.root, []))
                 words = f"{name}: another program keeps undoing what we write; left alone for a minute"
                 self._tell("ping-pong", words, hint=f"probably {cause}: let only one of the two sync")

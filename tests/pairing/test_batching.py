@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from runbook.pairing.batching import Batching, Clocks, Timing, jump
 from runbook.pairing.mounts import is_deaf, kind_at
-from runbook.pairing.pingpong import PingPong, jupytext_formats, likely_cause
+from runbook.pairing.pingpong import PingPong, Round, jupytext_formats, likely_cause
 
 
 def test_a_pair_waits_until_it_is_quiet() -> None:
@@ -124,30 +124,37 @@ def test_sleep_and_set_clocks_are_noticed() -> None:
     assert jump(start, ahead) == "the clock was set forward by 600 s"
 
 
+TEXT, NOTEBOOK = frozenset({"text"}), frozenset({"notebook"})
+
+
+def played(game: PingPong, states: list[str], *, pause: float, crossing: bool = True) -> list[bool]:
+    """Rounds: with `crossing` somebody changes the side that we wrote just before, else always the text."""
+    answers = []
+    for turn, state in enumerate(states):
+        changed, wrote = (TEXT, NOTEBOOK) if not crossing or turn % 2 == 0 else (NOTEBOOK, TEXT)
+        answers.append(game.wrote("x", Round(turn * pause, (state, state), changed, wrote)))
+    return answers
+
+
 def test_a_writer_that_undoes_what_we_write_is_noticed() -> None:
     game = PingPong()
-    states = [("a", "a"), ("b", "b")]
-    answers = [game.wrote("x", states[turn % 2], now=turn * 0.5) for turn in range(5)]
 
-    assert answers == [False, False, False, False, True]
+    assert played(game, list("ababa"), pause=0.5) == [False, False, False, False, True]
     assert game.is_stopped("x", now=3.0, happened=False)
     assert game.is_stopped("x", now=50.0, happened=True)
     assert game.is_stopped("x", now=100.0, happened=False), "it was counted anew"
     assert not game.is_stopped("x", now=111.0, happened=False)
 
 
-def test_a_person_who_undoes_slowly_is_left_alone() -> None:
-    game = PingPong()
-    states = [("a", "a"), ("b", "b")]
-
-    assert not any(game.wrote("x", states[turn % 2], now=turn * 4.0) for turn in range(50))
+def test_a_person_who_goes_back_and_forth_is_left_alone() -> None:
+    assert not any(played(PingPong(), list("ab") * 50, pause=0.1, crossing=False))
+    assert not any(played(PingPong(), list("ab") * 50, pause=4.0))
 
 
-def test_writing_without_end_is_noticed_though_nothing_repeats() -> None:
-    game = PingPong()
-    answers = [game.wrote("x", (str(turn), str(turn)), now=turn * 0.1) for turn in range(20)]
+def test_crossing_without_end_is_noticed_though_nothing_repeats() -> None:
+    answers = played(PingPong(), [str(turn) for turn in range(20)], pause=0.1)
 
-    assert answers.index(True) == 19
+    assert answers.index(True) == 10
 
 
 def test_the_likely_cause_is_named() -> None:
