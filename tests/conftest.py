@@ -1,6 +1,8 @@
 """What every test gets: an empty home, no agent, no git configuration of the person who runs the tests."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +14,12 @@ _REAL_HOME = Path.home()
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own. The real one, its keys, its agent and its configuration are out of reach."""
-    folder = tmp_path_factory.mktemp("home")
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of the test's own. The real one, its keys, its agent and its configuration are out of reach.
+
+    Its path is short, because sockets lie below it; pytest's own folders are too deep for them.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rbt-", dir="/tmp"))
     for name in list(os.environ):
         if name.startswith(("GIT_", "SSH_", "XDG_", "RUNBOOK_", "JUPYTER_", "IPYTHON", "PYTHON")):
             if name in ("RUNBOOK_SOAK", "PYTHONHASHSEED"):
@@ -40,7 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     (folder / ".gitconfig").write_text(
         "[user]\n\tname = Test\n\temail = test@example.com\n[init]\n\tdefaultBranch = main\n"
     )
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ Loaded from its file by `bootstrap`, before `kernel_inside` which uses it. Chang
 3. closing standard output closes nothing: it would silence the steps after it;
 4. long output is cut into messages of a bounded size, and waits while it is too far ahead of the supervisor;
 5. what child processes write to the output they inherited is decoded whole, and published before the step
-   ends.
+   ends;
+6. text that is no Unicode is published like any other.
 
 One place sees every message in its order, before it is kept: `SpoolingThread._spooled`. What must never be
 written anywhere is to be taken out there.
@@ -25,6 +26,7 @@ import time
 from typing import Any
 
 from ipykernel.iostream import MASTER, IOPubThread, OutStream
+from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import DELIM
 from zmq.constants import SocketType
 from zmq.eventloop.zmqstream import ZMQStream
@@ -33,6 +35,19 @@ from zmq.sugar.context import Context
 _LARGEST_TEXT = 1 << 20  # characters in one stream message
 _STALLED_SECONDS = 10.0
 _PIPE_BYTES = 1 << 16
+
+PACKER = f"{__name__}.packed"
+"""`packed`, as the session's configuration wants it."""
+
+
+def packed(value: Any) -> bytes:
+    """A part of a message, in ASCII: names of files that are no UTF-8 come as lone surrogates, which have a
+    spelling in JSON's ASCII form only. jupyter_client's own packer loses the whole message (6)."""
+    try:
+        return json.dumps(value, default=json_default, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError):
+        return json.dumps(json_clean(value), default=json_default, allow_nan=False).encode("ascii")
+
 
 _inside: Any = None
 """The `Inside` of this process: the classes below are made by ipykernel, which passes nothing on."""
@@ -66,6 +81,14 @@ def begin(folder: str, settings: dict[str, Any], writer: Any, watch: Any) -> Ins
 
 class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no types here
     """Publishes, and keeps what it publishes (1). Talks to forks over a Unix socket (2)."""
+
+    def send_multipart(self, *args: Any, **kwargs: Any) -> None:
+        """As ipykernel's, but at once in the publishing thread itself. Put back into its queue, a stream
+        would be kept only after `flush` had returned, and a crash could come in between."""
+        if threading.current_thread() is self.thread:
+            self._really_send(*args, **kwargs)
+        else:
+            super().send_multipart(*args, **kwargs)
 
     def _really_send(self, msg: list[Any], *args: Any, **kwargs: Any) -> None:
         if self._check_mp_mode() == MASTER:
