@@ -7,14 +7,14 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 
 | kind | written when | payload |
 |---|---|---|
-| `opened` | first event | `plan` digest, `supervisor` pid, `version` |
-| `kernel-started` | the kernel answered | `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
+| `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by` |
+| `kernel-started` | the kernel answered | `session` (whose requests are ours), `adopted` (it was there before), `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
 | `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by` |
 | `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
 | `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
-| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `input`), `choices`, `words` |
+| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`) |
 | `attested` / `declined` | a manual step was done / refused by a person | `step`, `by`, `words` |
 | `note` | the operator or a step wrote a remark | `by`, `words`, `step` |
@@ -23,7 +23,7 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `viewer` | a terminal came or went | `by`, `mode`, `what` |
 | `gap` | something is known to be missing | `what`, `count` or null; `torn-line`: the line before was cut by a crash, `bytes` of it are left |
 | `truncated` | a limit was reached | `step`, `limit` (`step`, `execution`), `dropped` (messages), `bytes`, `sha256` of what was dropped (see `evidence/limits`) |
-| `kernel-ended` | the kernel is gone | `returncode`, `signal`, `expected` |
+| `kernel-ended` | the kernel is gone | `returncode`, `signal` (null: nobody saw it end), `expected`, `number` (1 for the first) |
 | `sealed` | last event | `outcome`, `steps` (name → state) |
 """
 

@@ -215,6 +215,7 @@ class Progress:
             case "interrupted":
                 self._stopped = self._stopped or event.text("how") == "stop"
             case "opened":
+                self._waiting = None  # who asked is gone; who takes the run up asks anew
                 self._supervisor = event.number("supervisor") or None
             case "kernel-started":
                 self._kernel = event.number("pid") or None
