@@ -11,7 +11,7 @@ that nobody approved), and what a plan can't do yet (includes, agent, secrets).
 import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 from runbook.approval import limits
 from runbook.approval.counting import EXPIRED, Asked, Authentic, authenticate, can_approve, misfits
@@ -20,7 +20,7 @@ from runbook.approval.trusted import Trust
 from runbook.approval.verdict import SCRATCH, Answer, Counted, Missing, NotCounted, Request, Verdict, Why
 from runbook.errors import NotPermitted, TrustError, UsageError
 from runbook.text import reader
-from runbook.text.runbook import Reading, Runbook
+from runbook.text.runbook import Reading, Runbook, Step
 
 __all__ = [
     "SCRATCH",
@@ -33,6 +33,7 @@ __all__ = [
     "Why",
     "decide",
     "require_permission",
+    "require_recovery",
 ]
 
 _LONGEST_REASON: Final = 500
@@ -242,6 +243,10 @@ STEPS: tuple[Callable[[_Bench], bool], ...] = (
 
 _ONLY_HERE: Final = object()
 
+Scope = Literal["everything", "recovery"]
+_RECOVERY_TAGS: Final = ("read-only", "setup", "parameters", "injected-parameters")
+_LAPSED: Final = frozenset({EXPIRED, "approval.missing"})
+
 
 class Permission:
     """Leave to run one text, once decided, in this process. Only `require_permission` makes one.
@@ -250,14 +255,22 @@ class Permission:
     that nobody made.
     """
 
-    __slots__ = ("reason", "request", "runbook", "verdict")
+    __slots__ = ("reason", "request", "runbook", "scope", "verdict")
 
     request: Request
     verdict: Verdict
     runbook: Runbook
     reason: str | None
+    scope: Scope
 
-    def __init__(self, only_here: object, request: Request, verdict: Verdict, reason: str | None) -> None:
+    def __init__(
+        self,
+        only_here: object,
+        request: Request,
+        verdict: Verdict,
+        reason: str | None,
+        scope: Scope = "everything",
+    ) -> None:
         if only_here is not _ONLY_HERE or verdict.runbook is None or verdict.answer == "refused":
             raise TypeError("a Permission is made by approval.decision.require_permission only")
         for name, value in (
@@ -265,6 +278,7 @@ class Permission:
             ("verdict", verdict),
             ("runbook", verdict.runbook),
             ("reason", reason),
+            ("scope", scope),
         ):
             object.__setattr__(self, name, value)
 
@@ -272,6 +286,12 @@ class Permission:
     def deviations(self) -> bool:
         """Whether a step may be edited during the run."""
         return self.verdict.requirements is not None and self.verdict.requirements.deviations
+
+    def looks_or_undoes(self, step: Step) -> bool:
+        """Whether this step may run under any scope: what looks, what undoes, and what a new kernel needs
+        first (declarations and `setup`, which are safe to run again). All else changes something."""
+        looks = step.checks is not None or any(step.has(tag) for tag in _RECOVERY_TAGS)
+        return step.undoes is not None or looks
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a Permission cannot be changed")
@@ -307,6 +327,33 @@ def require_permission(
     first = verdict.reasons[0]
     place = f"{request.path}:{first.line}" if first.line else request.path
     raise NotPermitted(first.message, verdict=verdict, subject=place, hint=first.hint)
+
+
+def require_recovery(
+    request: Request,
+    then: Trust,
+    trust: Trust | TrustError,
+    *,
+    began: datetime,
+    now: datetime,
+    reason: str | None = None,
+) -> Permission:
+    """Leave to go on with what was begun at `began`, when the trust files were `then`.
+
+    1 It was permitted when it began. 2 What is permitted now as well may go on as a whole. 3 What is refused
+    now for anything but its approvals (lapsed, withdrawn, revoked, too few) is refused. 4 Else undoing and
+    looking are left, and nothing more: an approval that lapses must not keep anybody from cleaning up.
+
+    Raises NotPermitted and UsageError, as `require_permission`. The caller vouches that `then` are the files
+    that the evidence names, and that this request is the one that was begun.
+    """
+    begun = require_permission(request, then, now=began, reason=reason)  # 1
+    verdict = decide(request, trust, now=now)
+    if verdict.permitted or (verdict.answer == "needs-reason" and reason is not None):  # 2
+        return begun
+    if any(why.code not in _LAPSED for why in verdict.reasons):  # 3
+        return require_permission(request, trust, now=now)
+    return Permission(_ONLY_HERE, request, begun.verdict, begun.reason, "recovery")  # 4
 
 
 def _checked_reason(reason: str) -> str:

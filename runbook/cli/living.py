@@ -1,13 +1,12 @@
-"""The verbs for a run that lives: `attach` and `stop`."""
+"""The verbs for a run that lives, or whose supervisor died: `attach`, `stop`, `resume`."""
 
 from typing import Annotated, Any
 
 import typer
 
-from runbook.cli import show
+from runbook.cli import asking, show
 from runbook.cli.around import has_terminal, surroundings, workspace
 from runbook.errors import LockBusy, NotFoundError, UsageError
-from runbook.evidence import inert
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -55,7 +54,7 @@ def _visit(folder: Any, around: Any, *, watch: bool, take: bool) -> Any:
     try:
         return verb.attach(folder, around=around, watch=watch, take=take)
     except LockBusy as error:
-        if take or not typer.confirm(f"{inert.line(error.message.partition(':')[0])}. Take over?"):
+        if take or not asking.is_agreed(f"{error.message.partition(':')[0]}. Take over?"):
             raise
     return verb.attach(folder, around=around, take=True)
 
@@ -84,3 +83,29 @@ def stop(
     verb.stop(folder, around=around, now=now, words=reason)
     when = "now" if now else "after the step at work"
     show.say(f"{folder.id} ends {when}; `runbook status` shows it")
+
+
+@app.command()
+def resume(
+    execution: Execution,
+    seal: Annotated[bool, typer.Option("--seal", help="Do not go on: seal what there is.")] = False,
+) -> None:
+    """Go on with a run whose supervisor died; nothing is repeated without you, but setup steps."""
+    from runbook.cli import describe, running
+    from runbook.verbs import names
+    from runbook.verbs import resume as verb
+
+    if not seal and not has_terminal():
+        raise UsageError("there is no terminal to ask at", hint="--seal only seals what there is")
+    around = surroundings()
+    here = workspace(around)
+    folder = names.require_execution(here, execution, cwd=around.cwd)
+    if seal:
+        verb.seal(here, folder, around=around)
+        show.say(f"sealed: {here.relative(folder.path)}; `runbook audit {folder.id}` shows it")
+        return
+    record = running.planned_record(folder)
+    with verb.resume(here, folder, around=around) as session:
+        describe.banner(record)
+        result = running.sit(session, folder, quiet=False, attended=True)
+    raise typer.Exit(running.tell_end(result, here.relative(folder.path), json=False))

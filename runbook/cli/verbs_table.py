@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "status": Verb("watching", "Executions", "List the runs that live now."),
     "attach": Verb("living", "Executions", "Come back to a run: what was missed, and its prompt."),
     "stop": Verb("living", "Executions", "End a run after its step, or --now."),
+    "resume": Verb("living", "Executions", "Go on with a run whose supervisor died."),
     "audit": Verb("evidence", "Executions", "Write or print the audit of an execution."),
     "sync": Verb("pairs", "Pairs", "Bring texts and notebooks in step, once."),
     "watch": Verb("pairs", "Pairs", "Keep them in step while they are edited."),

@@ -38,6 +38,7 @@ class Chronicle:
         self._unreleased_messages = 0
         self._unreleased_bytes = 0
         self._foreign: set[str] = set()
+        self._heard = 0  # the last number of the kernel's spool
         self.progress = progress
         self.foreign = 0
         """How many times somebody else's code was seen."""
@@ -69,6 +70,7 @@ class Chronicle:
 
     def heard(self, message: KernelMessage) -> None:
         """Write down what the kernel published, or count it where the limit is reached."""
+        self._tell_missing(message)
         if message.origin == "foreign" and message.runs_code:
             self._tell_foreign(message)
         try:
@@ -78,6 +80,19 @@ class Chronicle:
         except (TypeError, ValueError, RecursionError) as error:
             # Whatever a step manages to publish: that it did is told, and the run goes on.
             self.tell("gap", what=f"a {message.type} message: {error}"[:200], count=1, step=message.step)
+
+    def expect_after(self, spooled: int) -> None:
+        """The next message of the kernel is the one behind this number: 0 for a new kernel."""
+        self._heard = spooled
+
+    def _tell_missing(self, message: KernelMessage) -> None:
+        """The kernel counts what it publishes: a number that is left out could not be kept."""
+        if message.spooled is None:
+            return
+        missing = message.spooled - self._heard - 1
+        self._heard = max(self._heard, message.spooled)
+        if missing > 0:
+            self.tell("gap", what="messages of the kernel", count=missing, step=message.step)
 
     def _keep(self, message: KernelMessage) -> None:
         weight = messages.weighed(message.type, message.content) + b"".join(message.buffers)

@@ -14,10 +14,11 @@ import msgspec
 from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
-from runbook.execution.questions import WORDED, Answer, Asks, Choice, Question
+from runbook.execution.asking import CHOICES, require_fit, words_of
+from runbook.execution.past import DONE_WELL, Past
+from runbook.execution.questions import Answer, Asks, Choice, Question
 
 EndReason = Literal["done", "failed", "stopped", "kernel-died"]
-DONE_WELL: frozenset[StepState] = frozenset({"succeeded", "attested", "deviated"})
 _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
 
 
@@ -94,6 +95,52 @@ class Conduct:
         self._asked: Question | None = None
         self._number = 0
         self._end: EndReason | None = None
+        self._before: tuple[StepState | None, list[str]] = (None, [])  # as it was before the last `Run`
+
+    def take_up(self, past: Past, *, renewed: bool) -> None:
+        """Go on where a run was left. `renewed`: with a new kernel, so that declarations and `setup` steps
+        that had succeeded run again first; nothing else does without a person. Call before `next`."""
+        self._states = dict(past.states)
+        self._attempts = dict(past.attempts)
+        self._ran = list(past.ran)
+        self._unresolved = list(past.unresolved)
+        self._number = past.questions
+        while self._at < len(self._order) and self._is_passed(self._order[self._at], past):
+            self._at += 1
+        if renewed:
+            self._detours = [
+                name
+                for name, step in self._steps.items()
+                if self._states.get(name) == "succeeded" and (is_declaration(step) or "setup" in step.tags)
+            ]
+
+    def recovered(self, step: str, state: StepState) -> None:
+        """How the attempt ended that was open when the last supervisor went. One whose end is not known is
+        put to its `checks` step before anything is asked."""
+        self.ended(step, state)
+        if state == "unknown":
+            self._detours += self._checking(step)
+
+    def hold(self, action: Run, words: str) -> Ask | End:
+        """The step of this `Run` may not run as things stand: as if it had not been decided, and ask."""
+        step = self._steps[action.step]
+        state, self._ran = self._before
+        self._attempts[step.name] -= 1
+        if state is None:
+            del self._states[step.name]
+        else:
+            self._states[step.name] = state
+        self._going = False
+        if self._unattended:
+            self._end = "stopped"
+            return End(reason="stopped")
+        ask = self._ask(step, "failed" if step.name in self._unresolved else "held")
+        self._asked = msgspec.structs.replace(ask.question, words=f"{words} {ask.question.words}")
+        return Ask(question=self._asked)
+
+    def _is_passed(self, step: PlannedStep, past: Past) -> bool:
+        state = past.states.get(step.name)
+        return step.will == "show" or state in DONE_WELL or state == "skipped" or step.name in past.continued
 
     def next(self) -> Action:
         """What to do now. After a `Run` call `ended`, after an `Ask` call `answered` or `stop`."""
@@ -136,7 +183,7 @@ class Conduct:
         question = self._asked
         if question is None or question.number != answer.question:
             raise InputError("this question is not open any more")
-        _require_fit(question, answer)
+        require_fit(question, answer)
         self._asked = None
         self._by = by
         words = answer.words.strip()
@@ -236,6 +283,7 @@ class Conduct:
         return self._ask(step, "failed")
 
     def _run(self, step: PlannedStep, *, by: str | None = None) -> Run:
+        self._before = (self._states.get(step.name), list(self._ran))
         self._attempts[step.name] = attempt = self._attempts.get(step.name, 0) + 1
         if step.name in self._ran:
             self._ran.remove(step.name)
@@ -252,7 +300,7 @@ class Conduct:
         undo = self._undoing()
         check = self._checking(step.name)
         choices = [
-            choice for choice in _CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
+            choice for choice in CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
         ]
         if self._detours:  # an undo that was asked for can be given up again
             choices = [choice for choice in choices if choice not in ("go", "undo")]
@@ -261,7 +309,7 @@ class Conduct:
             step=step.name,
             asks=asks,
             choices=tuple(choices),
-            words=_words(step, asks, self._states.get(step.name)),
+            words=words_of(step, asks, self._states.get(step.name)),
             typed=step.name if asks == "danger" or (asks == "failed" and "danger" in step.tags) else None,
             undo=undo,
             check=check if "check" in choices else (),
@@ -330,16 +378,6 @@ class Conduct:
         self._end = "done"
 
 
-_CHOICES: dict[Asks, tuple[Choice, ...]] = {
-    "start": ("run", "go", "skip", "undo", "note", "stop"),
-    "confirm": ("run", "go", "skip", "undo", "note", "stop"),
-    "danger": ("run", "go", "skip", "undo", "note", "stop"),
-    "manual": ("done", "decline", "skip", "undo", "note", "stop"),
-    "failed": ("retry", "continue", "check", "undo", "note", "stop"),
-    "input": (),
-}
-
-
 def is_declaration(step: PlannedStep) -> bool:
     """Whether the step only gives parameters their values: it always runs and nobody is asked."""
     return "parameters" in step.tags or "injected-parameters" in step.tags
@@ -355,33 +393,3 @@ def _order(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
         ordered.append(step)
         ordered += [other for other in steps if other.checks == step.name and other.undoes is None]
     return tuple(ordered)
-
-
-def _require_fit(question: Question, answer: Answer) -> None:
-    """Raise InputError when the answer is not one that the question takes."""
-    if answer.choice not in question.choices:
-        raise InputError(f"{answer.choice!r} is no answer here", hint=f"say {', '.join(question.choices)}")
-    words = answer.words.strip()
-    if question.typed is not None and answer.choice in ("run", "go", "retry") and words != question.typed:
-        raise InputError("the name that was typed is not the step's", hint=f"type {question.typed} to run it")
-    if answer.choice in WORDED and not words:
-        raise InputError(f"{answer.choice!r} needs a reason in words")
-    offered = question.undo if answer.choice == "undo" else question.check
-    if answer.choice in ("undo", "check") and answer.step is not None and answer.step not in offered:
-        raise InputError(f"{answer.step!r} is not offered here", hint=f"say {', '.join(offered)}")
-
-
-def _words(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
-    match asks:
-        case "start":
-            return f"Run {step.name}?"
-        case "confirm":
-            return f"{step.name} wants to be confirmed. Run it?"
-        case "danger":
-            return f"{step.name} is dangerous. Type its name to run it."
-        case "manual":
-            return f"{step.name} is done by a person. Was it done?"
-        case "failed":
-            return f"{step.name}: {state}. What now?"
-        case "input":
-            return f"{step.name} asks:"

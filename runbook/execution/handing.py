@@ -1,11 +1,15 @@
 """What a terminal hands to the supervisor that it starts, and the one line that comes back. Pure values."""
 
+from typing import Literal
+
 import msgspec
 
 from runbook.evidence.limits import Limits
 from runbook.execution.failures import Failure
 
 HANDED_LIMIT_BYTES = 1 << 20
+
+Task = Literal["begin", "resume", "seal"]
 
 
 class Ways(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,7 +22,8 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What goes through the pipe. The environment comes as the process's own."""
+    """What goes through the pipe. The environment comes as the process's own. `task`: begin a planned run, go
+    on with one that was begun, or only bring back what there is of it and seal it."""
 
     execution: str
     who: str
@@ -31,6 +36,7 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     login: str
     host: str
     ways: Ways
+    task: Task = "begin"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

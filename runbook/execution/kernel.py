@@ -258,6 +258,11 @@ class KernelClient:
     # --- messages ---------------------------------------------------------------------------------------
 
     @property
+    def session(self) -> str:
+        """The name under which our requests are sent, once connected; "" before."""
+        return "" if self._connection is None else str(self._connection.session.session)
+
+    @property
     def last_spooled(self) -> int:
         """The number of the last message that was handed to `on_message`."""
         return self._last

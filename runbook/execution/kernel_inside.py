@@ -89,6 +89,7 @@ def _configuration(folder: str) -> Any:
     config.InteractiveShell.automagic = False
     config.Kernel._execute_sleep = 0.0  # a wait for readers, who wait for `idle` here
     config.HistoryManager.enabled = False
+    config.Session.packer = _publishing.PACKER
     config.HistoryManager.hist_file = ":memory:"
     return config
 

@@ -13,18 +13,40 @@ from runbook.execution.kernel_values import KernelMessage, Origin
 from runbook.execution.spool import SpoolReader
 
 
+UNREADABLE = "unreadable"
+"""The type of what is no message, whoever made it: it is kept (`buffers` has its parts), and obeyed by nobody."""
+
+
 def read_parts(parts: Sequence[bytes]) -> dict[str, Any]:
-    """One message from its parts, as jupyter_client would give it, but with dates as they are written."""
-    header, parent, metadata, content = (json.loads(part) for part in parts[:4])
+    """One message from its parts, as jupyter_client would give it, but with dates as they are written.
+
+    Never raises: code of a step can publish anything, and must not end its supervisor by it.
+    """
+    read = [_object(part) for part in parts[:4]]
+    header, parent, metadata, content = (found or {} for found in (*read, None, None, None, None)[:4])
+    known = None not in read and len(read) == 4 and isinstance(header.get("msg_type"), str)
+    if not isinstance(parent.get("msg_id"), str):
+        parent = {}
+    if not isinstance(metadata.get("runbook", {}), dict):
+        metadata = {}
     return {
         "header": header,
-        "msg_id": header["msg_id"],
-        "msg_type": header["msg_type"],
+        "msg_id": str(header.get("msg_id", "")),
+        "msg_type": header["msg_type"] if known else UNREADABLE,
         "parent_header": parent,
         "metadata": metadata,
         "content": content,
-        "buffers": list(parts[4:]),
+        "buffers": list(parts[4:] if known else parts),
     }
+
+
+def _object(part: bytes) -> dict[str, Any] | None:
+    """One part as a JSON object; bytes that are no UTF-8 (names of files) stay what they are in Python."""
+    try:
+        found = json.loads(bytes(part).decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def as_message(

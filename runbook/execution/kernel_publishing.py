@@ -35,6 +35,7 @@ from zmq.sugar.context import Context
 _LARGEST_TEXT = 1 << 20  # characters in one stream message
 _STALLED_SECONDS = 10.0
 _PIPE_BYTES = 1 << 16
+_FRAMES = 6  # of the shortest message: delimiter, signature, header, parent, metadata, content
 
 PACKER = f"{__name__}.packed"
 """`packed`, as the session's configuration wants it."""
@@ -94,6 +95,8 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         if self._check_mp_mode() == MASTER:
             if _inside.is_fork:
                 return  # no way to the parent: what a fork inherited of ZeroMQ must not be touched
+            if DELIM not in msg or len(msg) - msg.index(DELIM) < _FRAMES:
+                return  # code of a step made it: no message, and an error here would hold up those behind it
             msg = self._spooled(msg)
         # Without a copy ZeroMQ keeps Python's bytes until a thread of pyzmq's gets its turn: when a step is
         # busy printing that is late, and all it printed stays in memory.
@@ -104,8 +107,7 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         header, parent, metadata, content, *buffers = msg[start:]
         number, _kept = _inside.writer.append([header, parent, metadata, content, *buffers])
         # The reader learns the number from the message; a number that could not be kept is used up, too.
-        marked = json.loads(bytes(metadata)) if bytes(metadata) != b"{}" else {}
-        marked["runbook"] = {"spool": number}
+        marked = {**_object(bytes(metadata)), "runbook": {"spool": number}}
         signed = [header, parent, json.dumps(marked).encode(), content]
         return [*msg[: start - 1], self.session.sign(signed), *signed, *buffers]
 
@@ -129,6 +131,17 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         pipe_out.linger = 3000
         pipe_out.connect(f"ipc://{_inside.folder}/fork")
         return context, pipe_out
+
+
+def _object(part: bytes) -> dict[str, Any]:
+    """A message's metadata; nothing for what is no object, which only code of a step can have made."""
+    if part == b"{}":
+        return {}
+    try:
+        found = json.loads(part)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Output(OutStream):  # type: ignore[misc] # ipykernel has no types here

@@ -62,7 +62,7 @@ def recovered(message: KernelMessage) -> Reply:
         reason=reason,
         error=_error(message.content),
         ended=_stamp(message.header.get("date")),
-        execution_count=message.content.get("execution_count"),
+        execution_count=_count(message.content),
     )
 
 
@@ -86,7 +86,7 @@ def judge(request: Request, process: KernelProcess, timeout_seconds: float | Non
         started=_stamp(reply["metadata"].get("started")),
         ended=_stamp(reply["header"].get("date")),
         milliseconds=_milliseconds(request, request.replied_ns or now_ns),
-        execution_count=content.get("execution_count"),
+        execution_count=_count(content),
         complete=request.complete and request.idle.is_set(),
         foreign=len(request.foreign),
     )
@@ -146,13 +146,19 @@ def _milliseconds(request: Request, until_ns: int) -> int:
     return max(0, until_ns - request.sent_ns) // 1_000_000
 
 
+def _count(content: Mapping[str, Any]) -> int | None:
+    count = content.get("execution_count")
+    return count if isinstance(count, int) else None
+
+
 def _error(content: Mapping[str, Any]) -> StepError | None:
     if content.get("status") == "ok":
         return None
+    lines = content.get("traceback")
     return StepError(
         name=str(content.get("ename", "Aborted")),
         value=str(content.get("evalue", "")),
-        traceback=tuple(str(line) for line in content.get("traceback") or ()),
+        traceback=tuple(map(str, lines)) if isinstance(lines, list) else (),
     )
 
 

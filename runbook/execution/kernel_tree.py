@@ -56,6 +56,13 @@ def moment() -> Moment:
     return ticks, int(Path("/proc/loadavg").read_bytes().split()[-1])
 
 
+def moment_of(monotonic_ns: int) -> Moment:
+    """The moment at which the monotonic clock said `monotonic_ns`, in this start of the machine; too late by
+    as long as the machine was suspended since then."""
+    seconds = clock.since_boot_seconds() - max(0, clock.monotonic_ns() - monotonic_ns) / 1e9
+    return (int(seconds * os.sysconf("SC_CLK_TCK")) - 1 if _IS_LINUX else seconds), 0
+
+
 def _is_since(identity: ProcessIdentity, since: Moment) -> bool:
     return (float(identity.started.rpartition("-")[2]), identity.pid) > since
 

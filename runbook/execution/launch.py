@@ -18,7 +18,7 @@ from runbook.decoding import decode_json
 from runbook.errors import FormatError, UnavailableError
 from runbook.execution import session
 from runbook.execution.failures import error_of
-from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard, Ways
+from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard, Task, Ways
 from runbook.execution.session import Session
 from runbook.system import processes
 from runbook.workspace import Surroundings, Workspace
@@ -101,17 +101,41 @@ def start(
     around: Surroundings,
     ways: Ways | None = None,
     ahead: Ahead | None = None,
+    task: Task = "begin",
 ) -> Session:
     """Start the supervisor for the plan in `execution` and return a driving session once it is ready.
+
+    `task` "resume" goes on with a run whose supervisor died, "seal" only brings back and seals what there is.
 
     Ready means: decided again, not spent before, evidence begun, socket open. Raises what the supervisor said
     when it is not: RefusedError, StorageError, LockBusy, …; leaves no process behind then. A kernel that does
     not start is told by the session, since the run has begun by then.
     """
     who = f"{around.login}@{around.host}"
+    _hand_over(execution, workspace=workspace, around=around, ways=ways, ahead=ahead, task=task)
+    return session.attach(execution, who=who)
+
+
+def seal(execution: Path, *, workspace: Workspace, around: Surroundings) -> None:
+    """Seal a run whose supervisor died, without going on with it; returns once it is sealed.
+
+    Raises ExistsError (sealed already), NotFoundError (never begun), LockBusy (it lives), EvidenceDamaged.
+    """
+    _hand_over(execution, workspace=workspace, around=around, ways=None, ahead=None, task="seal")
+
+
+def _hand_over(
+    execution: Path,
+    *,
+    workspace: Workspace,
+    around: Surroundings,
+    ways: Ways | None,
+    ahead: Ahead | None,
+    task: Task,
+) -> None:
     handed = Handed(
         execution=str(execution),
-        who=who,
+        who=f"{around.login}@{around.host}",
         root=str(workspace.root),
         loose=workspace.loose,
         cwd=str(around.cwd),
@@ -121,12 +145,12 @@ def start(
         login=around.login,
         host=around.host,
         ways=ways or Ways(),
+        task=task,
     )
     with ahead or Ahead(around.env) as supervisor:
         heard = supervisor.hand(handed)
     if heard.failure is not None:
         raise error_of(heard.failure)
-    return session.attach(execution, who=who)
 
 
 def _argv() -> tuple[str, ...]:

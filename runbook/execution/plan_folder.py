@@ -10,20 +10,23 @@ from pathlib import Path
 import msgspec
 
 from runbook.approval import trust as trusting
-from runbook.approval.decision import Request
-from runbook.approval.trusted import Trust
-from runbook.canonical import canonical_json
+from runbook.approval.decision import Permission, Request, require_recovery
+from runbook.approval.trusted import Trust, assemble
+from runbook.canonical import canonical_json, digest
 from runbook.decoding import decode_json
 from runbook.errors import FormatError, NotFoundError, RefusedError
 from runbook.evidence import folder as folders
+from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
 from runbook.execution import registry
+from runbook.execution.guard import given_since
 from runbook.execution.plan import Facts, Plan, Terms, make_plan
 from runbook.execution.planned import Selection
 from runbook.execution.prepare import interpreter, permit, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
+from runbook.text import reader
 from runbook.text.values import DEFAULT, Given, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
 
@@ -88,31 +91,90 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
             f"this plan has expired at {record.expires}", subject=folder.id, hint="plan it again"
         )
     plan = _decide_again(folder, record, workspace=workspace, around=around, now=now)
+    _require_same(folder, record, data, plan)
+    return plan
+
+
+def load_begun(execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:
+    """Read back the plan of a run that was begun, to go on with it. In this order, any doubt refuses:
+
+    1 its folder is where the plan was written, with the same bytes, as this user's memory says: a run that
+    was begun elsewhere is not gone on with here; 2 it was begun; 3 the trust files kept with it are those
+    that its start record names; 4 with them it was permitted when it began, and what it may do now is decided
+    again (`decision.require_recovery`); 5 planned again, it says the same, line for line.
+
+    Raises as `load` does.
+    """
+    folder = ExecutionFolder(execution)
+    record, data = read_record(folder)
+    if record.id != folder.id:
+        raise RefusedError(f"the plan in this folder is {record.id}'s", subject=folder.id)
+    registry.require_begun_here(around.state_folder, folder, data)
+    begun = starting.parse(files.read(folder.start, limit_bytes=SOURCE_LIMIT_BYTES))
+    then = _kept_trust(folder, record, begun)
+    request = _request(folder, record, workspace)
+    runbook = reader.require(request.data, name=record.runbook)
+    request = msgspec.structs.replace(request, entries=given_since(runbook, request, workspace=workspace))
+    trust = trusting.load_or_refusal(workspace, env=around.env)
+    permission = require_recovery(
+        request, then, trust, began=begun.started, now=now, reason=record.expired_reason
+    )
+    plan = _plan_again(record, permission, then, workspace=workspace, around=around)
+    _require_same(folder, record, data, plan)
+    return plan
+
+
+def _kept_trust(folder: ExecutionFolder, record: PlanRecord, begun: starting.Start) -> Trust:
+    """The trust files of the start, by the digests that the start record has of them."""
+    if not begun.trust:
+        return Trust.none()
+    kept: dict[str, bytes] = {}
+    for name, said in begun.trust:
+        kept[name] = files.read_inside(folder.path, f"trust/{name}", limit_bytes=SOURCE_LIMIT_BYTES)
+        if digest(kept[name]) != said:
+            raise RefusedError(f"trust/{name} is not what the start record says", subject=folder.id)
+    return assemble(kept, described=record.trust, pinned="UNPINNED" not in record.trust)
+
+
+def _require_same(folder: ExecutionFolder, record: PlanRecord, data: bytes, plan: Plan) -> None:
     if plan.record != record or plan_bytes(plan.record) != data:
         raise RefusedError(
             f"plan.json does not say what its runbook and values say ({_difference(plan.record, record)})",
             subject=folder.id,
             hint="it was edited, or planned by another version; plan it again",
         )
-    return plan
 
 
-def _decide_again(
-    folder: ExecutionFolder, record: PlanRecord, *, workspace: Workspace, around: Surroundings, now: datetime
-) -> Plan:
-    trust = trusting.load_or_refusal(workspace, env=around.env)
-    source = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
-    request = Request(
-        data=source,
+def _request(folder: ExecutionFolder, record: PlanRecord, workspace: Workspace) -> Request:
+    return Request(
+        data=files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES),
         path=record.runbook,
         environment=record.environment,
         unattended=record.kind == "unattended",
         values=record.values_digest,
         machine_environments=workspace.settings.environments,
     )
+
+
+def _decide_again(
+    folder: ExecutionFolder, record: PlanRecord, *, workspace: Workspace, around: Surroundings, now: datetime
+) -> Plan:
+    trust = trusting.load_or_refusal(workspace, env=around.env)
+    request = _request(folder, record, workspace)
     permission = permit(request, trust, now=now, reason=record.expired_reason)
     assert isinstance(trust, Trust)  # a TrustError has refused
     _require_same_trust(folder, trust)
+    return _plan_again(record, permission, trust, workspace=workspace, around=around)
+
+
+def _plan_again(
+    record: PlanRecord,
+    permission: Permission,
+    trust: Trust,
+    *,
+    workspace: Workspace,
+    around: Surroundings,
+) -> Plan:
     given = [
         Given(name=one.name, raw=one.literal, origin=one.origin, form="literal")
         for one in record.values
@@ -120,7 +182,7 @@ def _decide_again(
     ]
     values = resolve(permission.runbook.parameters, given, base=around.cwd)
     if values_digest(values) != record.values_digest:
-        raise RefusedError("the values in plan.json are not those of its digest", subject=folder.id)
+        raise RefusedError("the values in plan.json are not those of its digest", subject=record.id)
     terms = Terms(
         environment=record.environment,
         unattended=record.kind == "unattended",

@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-Asks = Literal["start", "confirm", "danger", "manual", "failed", "input"]
+Asks = Literal["start", "confirm", "danger", "manual", "failed", "held", "input"]
 """Why a question is asked: before a step, before a `confirm` or `danger` step, for a manual step, after a
-step that did not succeed, or because a step reads from the operator."""
+step that did not succeed, before one that may not run any more, or because a step reads from the operator."""
 
 Choice = Literal[
     "run",  # run this step, then ask again before the next one

@@ -79,3 +79,23 @@ def spent(folder: ExecutionFolder) -> RefusedError:
         subject=folder.id,
         hint=f"`runbook audit {folder.id}` shows what happened; plan it again to run it again",
     )
+
+
+def require_begun_here(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Raise RefusedError unless this user's memory has this very plan, in this place, as written and run.
+
+    Stricter than for a first run: what was begun may go on when its approval has lapsed, so a folder that
+    merely claims to have been begun must not do.
+    """
+    require_original(state, folder, plan)
+    try:
+        known = files.read(state / "spent" / folder.id, limit_bytes=_LIMIT_BYTES)
+        (state / "plans" / f"{folder.id}.json").stat()
+    except (NotFoundError, FileNotFoundError) as error:
+        raise RefusedError(
+            "this user has not begun this run here",
+            subject=folder.id,
+            hint="it can be gone on with by who began it, on the machine where that was",
+        ) from error
+    if known != f"{digest(plan)}\n".encode("ascii") or not folder.start.exists():
+        raise RefusedError("this run was not begun", subject=folder.id, hint="nothing has run; plan it again")

@@ -10,27 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
+from runbook.execution import kernel_tree
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.conduct import Ask, Attest, Conduct, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.control import Control
+from runbook.execution.guard import Guard
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_values import Reply
 from runbook.execution.messages import Command, Mode
+from runbook.execution.past import Open
 from runbook.execution.plan import Plan
 from runbook.execution.questions import Answer, Question
+from runbook.execution.taking_up import TakenUp, milliseconds
+from runbook.execution.telling import tell_answer, tell_question, tell_step_ended
 
 if TYPE_CHECKING:
     from runbook.execution.kernel import KernelClient
 
 KERNEL_SECONDS = 60
+FOREIGN = "foreign: somebody else ran code in the kernel"
+_AS_LONG_AS_IT_TAKES = 1e9
 KILL_SECONDS = 5
 """How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
 
 
 class Supervision:
-    """One run, from the first step to the last. `control` is set before `run`."""
+    """One run, from the first step to the last. `control` is set before `run`; so is `guard`, which says
+    why a step may not run now, and `taken` when the run is taken up with its living kernel."""
 
     control: Control
+    guard: Guard | None = None
+    taken: TakenUp | None = None
 
     def __init__(
         self, plan: Plan, conduct: Conduct, chronicle: Chronicle, *, kernel_seconds: float = KERNEL_SECONDS
@@ -44,6 +54,7 @@ class Supervision:
         self._connecting: asyncio.Task[KernelClient] | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
+        self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
         self._foreign = 0  # how much of somebody else's code was seen when the last step ended
         self.failure: RunbookError | None = None
         """What kept the run from going on, when it was something outside."""
@@ -66,7 +77,7 @@ class Supervision:
 
     def answered(self, answer: Answer, *, by: str) -> None:
         question = self._conduct.answered(answer, by=by)
-        self._tell_answer(question, answer, by=by, how="terminal")
+        tell_answer(self._chronicle, question, answer, by=by, how="terminal")
         self._chronicle.boundary()
         self.control.asked(None)
         self._woken.set()
@@ -103,7 +114,47 @@ class Supervision:
 
     # the run
 
+    def recover(self, taken: TakenUp, reply: Reply | None) -> None:
+        """Say how the attempt ended that a dead supervisor left open; `reply` None: nobody knows."""
+        still_open = taken.past.open
+        if still_open is None:
+            return
+        state: StepState = "unknown" if reply is None else reply.state
+        reason = "its supervisor died, and the kernel left no word of how it ended"
+        if reply is not None:
+            reason = reply.reason
+        if state in ("succeeded", "failed") and self._cut_short:
+            state, reason = "interrupted", "interrupted by a person"
+        if state == "succeeded" and self._chronicle.foreign:
+            state, reason = "unknown", FOREIGN
+        self._foreign = self._chronicle.foreign
+        self._chronicle.settle(still_open.step)
+        ended = (still_open.step, still_open.attempt)
+        ms = milliseconds(still_open, reply)
+        tell_step_ended(self._chronicle, ended, reply, state=state, reason=reason, ms=ms)
+        self._chronicle.boundary()
+        self._conduct.recovered(still_open.step, state)
+
+    async def _take_up(self, taken: TakenUp) -> None:
+        """Wait for a kernel that went on without a supervisor, and hear how its step ended."""
+        assert self._connecting is not None
+        still_open = taken.past.open
+        self._running = still_open.step if still_open else None
+        await self._first(self._connecting)
+        self._running = None
+        reply = taken.reply
+        if self._client is not None:
+            known = (self._client.outcome(message) for message in sorted(taken.open_requests))
+            reply = next((each for each in known if each is not None), reply)
+        if self._connecting.done() and self._connecting.exception() is not None:
+            self.failure = KernelError("the kernel died before its supervisor's successor could take it over")
+            self._leave_off("kernel-died")
+        if not self._chronicle.broken.done():
+            self.recover(taken, reply)
+
     async def _go_on(self) -> EndReason:
+        if self.taken is not None:
+            await self._take_up(self.taken)
         while True:
             if self._chronicle.broken.done():
                 return self._break_off()
@@ -113,9 +164,9 @@ class Supervision:
                 case Ask(question=question):
                     await self._ask(question)
                 case Settle(question=question, choice=choice, how=how):
-                    self._tell_question(question)
+                    tell_question(self._chronicle, question)
                     answer = Answer(question=question.number, choice=choice)
-                    self._tell_answer(question, answer, by=self._approvers, how=how)
+                    tell_answer(self._chronicle, question, answer, by=self._approvers, how=how)
                 case Skip(step=step, reason=reason, words=words):
                     self._chronicle.tell("step-skipped", step=step, reason=reason, words=words)
                 case Attest(step=step, done=done, by=by, words=words):
@@ -131,6 +182,10 @@ class Supervision:
         if client is None:
             return
         step, planned = self._plan.step(action.step), self._plan.planned(action.step)
+        refusal = None if self.guard is None else self.guard(step)
+        if refusal is not None:
+            await self._hold(action, refusal)
+            return
         self._chronicle.begin(action.step)
         self._chronicle.tell(
             "step-started",
@@ -164,33 +219,32 @@ class Supervision:
             self._running = None
         self._conduct.ended(action.step, self._tell_end(action, reply))
 
+    async def _hold(self, action: Run, refusal: RunbookError) -> None:
+        """The step may not run any more: ask what to do, or end where nobody can be asked."""
+        words = f"{refusal.message[:1].upper()}{refusal.message[1:]}."
+        match self._conduct.hold(action, words):
+            case Ask(question=question):
+                await self._ask(question)
+            case End():
+                self.failure = refusal
+
     def _tell_end(self, action: Run, reply: Reply) -> StepState:
         state: StepState = reply.state
         reason = reply.reason
         if state == "succeeded" and (reply.foreign or self._chronicle.foreign > self._foreign):
             # During the step or before it: either way it did not run in the session that was approved.
-            state, reason = "unknown", "foreign: somebody else ran code in the kernel"
+            state, reason = "unknown", FOREIGN
         self._foreign = self._chronicle.foreign
         self._chronicle.settle(action.step)
         if not reply.complete:
             self._chronicle.tell("gap", what="output", count=None, step=action.step)
-        error = reply.error
-        self._chronicle.tell(
-            "step-ended",
-            step=action.step,
-            attempt=action.attempt,
-            state=state,
-            reason=reason,
-            error=None if error is None else f"{error.name}: {error.value}",
-            message=reply.message,
-            ms=reply.milliseconds,
-            reply="ok" if reply.state == "succeeded" else "error" if error is not None else None,
-        )
+        ended = (action.step, action.attempt)
+        tell_step_ended(self._chronicle, ended, reply, state=state, reason=reason, ms=reply.milliseconds)
         # Made durable with what follows: the next step's start, a question, or the end.
         return state
 
     async def _ask(self, question: Question) -> None:
-        self._tell_question(question)
+        tell_question(self._chronicle, question)
         self._chronicle.boundary()
         self._woken.clear()
         self.control.asked(question)
@@ -222,14 +276,24 @@ class Supervision:
         # Imported here: the kernel boots meanwhile, and this import takes about as long as that.
         from runbook.execution.kernel import KernelClient
 
-        client = KernelClient(process, on_message=self._chronicle.heard)
+        taken = self.taken
+        client = KernelClient(
+            process,
+            on_message=self._chronicle.heard,
+            resume_after=0 if taken is None else taken.past.spooled,
+            steps={} if taken is None else taken.requests,
+        )
         self._client = client
         self._chronicle.release = client.release
-        facts = await client.connect(timeout_seconds=self._kernel_seconds)
+        busy = taken is not None and taken.past.open is not None  # it answers when its step is done
+        seconds = _AS_LONG_AS_IT_TAKES if busy else self._kernel_seconds
+        facts = await client.connect(timeout_seconds=seconds)
         self._chronicle.tell(
             "kernel-started",
             pid=process.pid,
             started=process.started,
+            session=client.session,
+            adopted=taken is not None,
             argv=list(process.argv),
             python=facts.python,
             implementation=facts.implementation,
@@ -252,7 +316,11 @@ class Supervision:
                 await self._client.close()
         await process.ended()
         self._chronicle.tell(
-            "kernel-ended", returncode=process.returncode, signal=process.signal, expected=expected
+            "kernel-ended",
+            returncode=process.returncode,
+            signal=process.signal,
+            expected=expected,
+            number=int(process.folder.name[1:]),
         )
 
     def _break_off(self) -> EndReason:
@@ -265,7 +333,9 @@ class Supervision:
         self._woken.set()
 
     def _interrupt(self, *, kill: bool) -> None:
-        if self._client is not None and self._running is not None:
+        if self.taken is not None and self.taken.past.open and self._is_taking_up:
+            self._interrupt_adopted(self.taken.past.open, kill=kill)
+        elif self._client is not None and self._running is not None:
             if kill:
                 self._client.kill_step()
             else:
@@ -274,26 +344,18 @@ class Supervision:
             self._leave_off("stopped")  # nothing to interrupt but the wait for the kernel
 
     @property
+    def _is_taking_up(self) -> bool:
+        """Whether the kernel is still at work on a step of the last supervisor."""
+        return self._running is not None and self._connecting is not None and not self._connecting.done()
+
+    def _interrupt_adopted(self, still_open: Open, *, kill: bool) -> None:
+        assert self._process is not None
+        self._cut_short = True
+        since = kernel_tree.moment_of(still_open.m)
+        self._process.interrupt(since=since)
+        if kill:
+            self._process.kill_tree(since=since)
+
+    @property
     def _approvers(self) -> str:
         return ", ".join(one.principal for one in self._plan.record.counted)
-
-    def _tell_question(self, question: Question) -> None:
-        self._chronicle.tell(
-            "question",
-            question=question.number,
-            step=question.step,
-            asks=question.asks,
-            choices=list(question.choices),
-            words=question.words,
-        )
-
-    def _tell_answer(self, question: Question, answer: Answer, *, by: str, how: str) -> None:
-        self._chronicle.tell(
-            "answer",
-            question=question.number,
-            step=answer.step or question.step,
-            choice=answer.choice,
-            words=answer.words.strip(),
-            by=by,
-            how=how,
-        )

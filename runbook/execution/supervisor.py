@@ -21,18 +21,28 @@ import msgspec
 from runbook import __version__
 from runbook.canonical import canonical_json, digest, hex_digest
 from runbook.decoding import decode_json
-from runbook.errors import KernelError, RunbookError
+from runbook.errors import ExistsError, KernelError, RunbookError
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
-from runbook.execution import family, kernel_launch, lease, leftovers, plan_folder, registry
+from runbook.execution import (
+    family,
+    kernel_launch,
+    lease,
+    leftovers,
+    plan_folder,
+    registry,
+    sealing,
+    taking_up,
+)
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.conduct import Conduct, EndReason
 from runbook.execution.control import Control
 from runbook.execution.ending import conclude
 from runbook.execution.failures import failure_of
+from runbook.execution.guard import Guard, guard_of
 from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_tree import MARK
@@ -41,6 +51,7 @@ from runbook.execution.lease import Held, Lease
 from runbook.execution.plan import Plan
 from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
+from runbook.execution.taking_up import TakenUp
 from runbook.system import clock, files
 from runbook.workspace import Surroundings, Workspace, load, resolve
 
@@ -133,10 +144,34 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
     with lease.hold(folder) as held:
         _log_to(folder)
         now = clock.now()
-        plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
-        writer = _begin(plan, folder, around.state_folder, now)
+        if handed.task == "seal":
+            sealing.seal_left(folder, lease.run_folder(around.env, folder.path), by=handed.who)
+            ready()
+            return
+        if handed.task == "begin":
+            plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
+            writer, taken = _begin(plan, folder, around.state_folder, now), None
+            progress = Progress(plan.record.steps)
+        else:
+            _require_unsealed(folder)
+            plan = plan_folder.load_begun(folder.path, workspace=workspace, around=around, now=now)
+            progress = Progress(plan.record.steps)
+            place = lease.run_folder(around.env, folder.path)
+            taken = taking_up.take_up(folder, plan.record, place, progress)
+            writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
+        run.taken, run.progress = taken, progress
+        run.guard = guard_of(plan.permission, workspace=workspace, around=around, now=clock.now)
         asyncio.run(run.through(writer, ready))
+
+
+def _require_unsealed(folder: ExecutionFolder) -> None:
+    if folder.is_sealed():
+        raise ExistsError(
+            "this run has ended and is sealed",
+            subject=folder.id,
+            hint=f"`runbook audit {folder.id}` shows it",
+        )
 
 
 def _log_to(folder: ExecutionFolder) -> None:
@@ -171,7 +206,12 @@ def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> J
 
 
 class _Run:
-    """One run in this process, from the first event to the seal."""
+    """One run in this process, from the first event (or the first of ours, of one that is taken up) to the
+    seal. The attributes are set before `through`."""
+
+    progress: Progress
+    guard: Guard
+    taken: TakenUp | None = None
 
     def __init__(
         self, plan: Plan, folder: ExecutionFolder, held: Held, around: Surroundings, handed: Handed
@@ -190,31 +230,24 @@ class _Run:
         control: Control | None = None
         chronicle = Chronicle(
             writer,
-            Progress(record.steps),
+            self.progress,
             OutputLimit(self._handed.ways.limits),
             grew=lambda length: None if control is None else control.grew(length),
         )
-        plan = digest(plan_folder.plan_bytes(record))
-        chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__)
-        chronicle.boundary()
-        if chronicle.broken.done():
-            raise chronicle.broken.result()
-        leftovers.take_away(self._place.parent)
-        files.make_folder(self._place, mode=0o700)
-        leftovers.note(self._place, self._folder.path)
-        process, problem = self._launch()
-        self._write_lease(process)
-        supervision = Supervision(
-            self._plan,
-            Conduct(
-                record.steps,
-                unattended=record.kind == "unattended",
-                approved=record.approved,
-                by=self._handed.who,
-            ),
-            chronicle,
-            kernel_seconds=self._handed.ways.kernel_seconds,
+        self._open(chronicle)
+        conduct = Conduct(
+            record.steps,
+            # Whoever takes a run up is there to be asked, also where the first start needed nobody.
+            unattended=record.kind == "unattended" and self.taken is None,
+            approved=record.approved,
+            by=self._handed.who,
         )
+        supervision = Supervision(
+            self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
+        )
+        supervision.guard = self.guard
+        process, problem = self._provide(supervision, conduct, chronicle)
+        self._write_lease(process)
         mark = None if process is None else f"{MARK}={process.mark}"
         control = Control(supervision, execution=record.id, own=os.getpid(), mark=mark)
         supervision.control = control
@@ -232,16 +265,43 @@ class _Run:
         told = concluded or failure
         await control.over(sealed=concluded is None, failure=None if told is None else failure_of(told))
 
-    def _launch(self) -> tuple[KernelProcess | None, KernelError | None]:
+    def _open(self, chronicle: Chronicle) -> None:
+        """Say that a supervisor is there. Raises what keeps that from being written: then nothing starts."""
+        plan = digest(plan_folder.plan_bytes(self._plan.record))
+        chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=self._handed.who)
+        chronicle.boundary()
+        if chronicle.broken.done():
+            raise chronicle.broken.result()
+        leftovers.take_away(self._place.parent)
+        files.make_folder(self._place, mode=0o700)
+        leftovers.note(self._place, self._folder.path)
+
+    def _provide(
+        self, supervision: Supervision, conduct: Conduct, chronicle: Chronicle
+    ) -> tuple[KernelProcess | None, KernelError | None]:
+        """The kernel: a new one, or the one that is still there. What a dead one had said is brought back."""
+        taken = self.taken
+        if taken is None:
+            return self._launch(1)
+        conduct.take_up(taken.past, renewed=taken.process is None)
+        if taken.process is not None:
+            supervision.taken = taken
+            chronicle.expect_after(taken.past.spooled)
+            return taken.process, None
+        supervision.recover(taken, taking_up.bring_back(taken, chronicle))
+        taking_up.tell_kernel_gone(taken, chronicle)
+        return self._launch(taken.number + 1)
+
+    def _launch(self, number: int) -> tuple[KernelProcess | None, KernelError | None]:
         """Start the kernel, before anything heavy is imported. A kernel that can't be started is evidence."""
         record = self._plan.record
         spec = KernelSpec(
-            folder=self._place / "k1",
+            folder=self._place / f"k{number}",
             work=self._folder.work,
             lock=self._folder.lock,
             environment=passed_environment(self._around.env, record.variables),
             interpreter=record.interpreter,
-            spool=self._folder.spool,
+            spool=taking_up.spool_of(self._folder, number),
             context={
                 "execution": record.id,
                 "runbook": record.runbook,

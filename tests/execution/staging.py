@@ -16,7 +16,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
 from runbook.evidence.states import Standing, standing
 from runbook.execution import launch, lease, plan_folder
-from runbook.execution.handing import Ways
+from runbook.execution.handing import Task, Ways
 from runbook.execution.plan import Plan, Terms
 from runbook.execution.planned import Selection
 from runbook.execution.prepare import Wanted, prepare
@@ -125,9 +125,24 @@ class Stage:
         self.executions.append(execution)
         return execution
 
-    def start(self, execution: Path, **ways: object) -> Session:
+    def start(self, execution: Path, *, task: Task = "begin", **ways: object) -> Session:
         told = Ways(**{"linger_seconds": 2, "kernel_seconds": 20, **ways})  # type: ignore[arg-type]
-        return launch.start(execution, workspace=self.workspace, around=self.around, ways=told)
+        return launch.start(execution, workspace=self.workspace, around=self.around, ways=told, task=task)
+
+    def kill_supervisor(self, execution: Path) -> int | None:
+        """SIGKILL; returns the pid of the kernel that it leaves behind."""
+        folder = ExecutionFolder(execution)
+        held = lease.read(folder)
+        os.kill(held.supervisor, signal.SIGKILL)
+        until(lambda: not folder.is_alive())
+        return held.kernel
+
+    def kill_both(self, execution: Path) -> None:
+        kernel = self.kill_supervisor(execution)
+        if kernel is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(kernel, signal.SIGKILL)
+            until(lambda: not is_running(kernel))
 
     def run(self, text: str, operator: Script | None = None, **terms: object) -> tuple[Result, Script]:
         """Plan, run and drive to the end."""

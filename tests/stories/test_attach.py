@@ -254,3 +254,45 @@ def test_what_was_missed_is_shown_within_two_seconds(stage: Stage) -> None:
     assert time.monotonic() - began < 2
     lines = [line for line in screen.getvalue().split("\n") if line.startswith("line ")]
     assert lines == [f"line {n}" for n in range(100_000)]
+
+
+def test_a_run_is_resumed_at_a_terminal_after_its_supervisor_died(desk: Desk) -> None:
+    desk.write(QUESTIONS)
+    first = desk.at_terminal("run", "x.py")
+    first.expect_exact("  > ")
+    first.sendline("r")
+    first.expect_exact("? Run two?")
+    (folder,) = executions_below(desk.root / "executions")
+    busy = desk.at_terminal("resume", folder.id)
+    busy.expect_exact("this run lives")
+    busy.expect_exact(f"`runbook attach {folder.id}` goes to it")
+    os.kill(lease.read(folder).supervisor, 9)
+    first.expect(pexpect.EOF)
+    first.close()
+    assert first.exitstatus == 4
+
+    nobody = program(desk.root, "resume", folder.id)
+    assert nobody.code == 2
+    assert "--seal only seals what there is" in nobody.err
+    second = desk.at_terminal("resume", folder.id, name="bob")
+    second.expect_exact("first words")  # what was before is shown again
+    second.expect_exact("? Run two?")  # asked anew
+    second.expect_exact("  > ")
+    second.sendline("g")
+    second.expect_exact("second words")
+    second.expect(pexpect.EOF)
+    second.close()
+    assert second.exitstatus == 0
+    assert [event.text("by")[:3] for event in kinds(folder) if event.kind == "opened"] == ["ali", "bob"]
+
+
+def test_a_run_that_nobody_goes_on_with_is_sealed_by_a_script(desk: Desk) -> None:
+    desk.write(QUESTIONS)
+    folder = desk.detached()
+    until(lambda: folder.is_alive() and b'"question"' in folder.journal.read_bytes())
+    os.kill(lease.read(folder).supervisor, 9)
+    until(lambda: not folder.is_alive())
+    said = program(desk.root, "resume", folder.id, "--seal")
+    assert (said.code, said.err) == (0, "")
+    assert folder.is_sealed()
+    assert program(desk.root, "resume", folder.id, "--seal").code == 2

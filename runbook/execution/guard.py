@@ -1,0 +1,68 @@
+"""The guard: asks again, before each step that could change something, whether it may still run. An edge.
+
+A run can wait for hours at a question. Meanwhile its approval may expire or be withdrawn, or a key revoked;
+then it holds before the next step that does not merely look (DESIGN §7.2). What undoes and what checks always
+runs. The text is the execution's own copy; approvals that were given since then are taken from the workspace.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from runbook.approval import trust as trusting
+from runbook.approval.decision import Permission, Request, decide
+from runbook.errors import NotPermitted, RunbookError
+from runbook.system import files
+from runbook.text.reader import read
+from runbook.text.runbook import Entry, Runbook, Step
+from runbook.workspace import Surroundings, Workspace
+
+_LIMIT_BYTES = 1 << 20
+
+Guard = Callable[[Step], NotPermitted | None]
+"""Why a step may not run now; None when it may."""
+
+
+def guard_of(
+    permission: Permission, *, workspace: Workspace, around: Surroundings, now: Callable[[], datetime]
+) -> Guard:
+    """The guard of a run under `permission`.
+
+    1 A permission that covers recovery only keeps everything else from running, until the decision of this
+    moment permits it. 2 A run that needed approvals is decided again, with the trust files as they are now,
+    before each step that does more than look or undo. 3 A run that needed none is not asked again.
+    """
+
+    def refusal(step: Step) -> NotPermitted | None:
+        needs_none = permission.scope == "everything" and not permission.verdict.approved  # 3
+        if needs_none or permission.looks_or_undoes(step):
+            return None
+        known = permission.request
+        request = msgspec.structs.replace(
+            known, entries=(*known.entries, *given_since(permission.runbook, known, workspace=workspace))
+        )
+        verdict = decide(request, trusting.load_or_refusal(workspace, env=around.env), now=now())  # 1, 2
+        if verdict.permitted or (verdict.answer == "needs-reason" and permission.reason is not None):
+            return None
+        first = verdict.reasons[0]
+        return NotPermitted(first.message, verdict=verdict, subject=known.path, hint=first.hint)
+
+    return refusal
+
+
+def given_since(runbook: Runbook, request: Request, *, workspace: Workspace) -> tuple[Entry, ...]:
+    """Approvals of the very same text that stand in the workspace's file now and not in the copy that runs.
+
+    They are claims as any others: the decision checks them. A file that is gone, changed or unreadable gives
+    none.
+    """
+    try:
+        data = files.read_inside(workspace.root, request.path, limit_bytes=_LIMIT_BYTES)
+    except RunbookError:
+        return ()
+    now = read(data).runbook
+    if now is None or now.text != runbook.text:
+        return ()
+    known = (*runbook.header.approvals, *request.entries)
+    return tuple(entry for entry in now.header.approvals if entry not in known)

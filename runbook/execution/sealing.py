@@ -1,0 +1,72 @@
+"""Sealing what is left of a run whose supervisor died, without going on with it. An edge; runs no step.
+
+Needs no permission: nothing is started. What the kernel had published is brought back first.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from runbook import __version__
+from runbook.canonical import digest
+from runbook.errors import ExistsError, NotFoundError
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.limits import OutputLimit
+from runbook.evidence.plan import PlanRecord
+from runbook.evidence.states import Progress
+from runbook.execution import taking_up
+from runbook.execution.chronicle import Chronicle
+from runbook.execution.ending import conclude
+from runbook.execution.plan_folder import plan_bytes, read_record
+from runbook.execution.taking_up import TakenUp, milliseconds
+from runbook.execution.telling import tell_step_ended
+from runbook.system import files
+
+
+def seal_left(folder: ExecutionFolder, place: Path, *, by: str) -> None:
+    """Seal the execution. The caller holds its lease; `place` is the run's private folder.
+
+    Raises ExistsError when it is sealed, NotFoundError when it was never begun, EvidenceDamaged when its
+    journal does not check, StorageError when the seal can't be written.
+    """
+    if folder.is_sealed():
+        raise ExistsError("this run has ended and is sealed", subject=folder.id)
+    if not folder.start.exists():
+        raise NotFoundError("this plan was never run: there is nothing to seal", subject=folder.id)
+    record, _ = read_record(folder)
+    asyncio.run(_seal(folder, record, place, by))
+
+
+async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: str) -> None:
+    progress = Progress(record.steps)
+    taken = taking_up.take_up(folder, record, place, progress)
+    if taken.process is not None:
+        taken.process.kill_tree()
+        await taken.process.ended()
+    chronicle = Chronicle(taking_up.journal(folder), progress, OutputLimit(), grew=lambda length: None)
+    plan = digest(plan_bytes(record))
+    chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=by)
+    _end_open(taken, chronicle)
+    taking_up.tell_kernel_gone(taken, chronicle)
+    chronicle.tell("interrupted", by=by, how="stop", words="sealed without going on")
+    problem = conclude(folder, chronicle, ended="stopped", failure=None)
+    if problem is not None:
+        raise problem
+    files.remove_folder(place)
+    files.remove_folder(folder.spool)
+
+
+def _end_open(taken: TakenUp, chronicle: Chronicle) -> None:
+    reply = taking_up.bring_back(taken, chronicle)
+    still_open = taken.past.open
+    if still_open is None:
+        return
+    known = reply is not None and not (reply.state == "succeeded" and chronicle.foreign)
+    tell_step_ended(
+        chronicle,
+        (still_open.step, still_open.attempt),
+        reply,
+        state=reply.state if reply is not None and known else "unknown",
+        reason=reply.reason if reply is not None and known else "its supervisor died",
+        ms=milliseconds(still_open, reply),
+    )

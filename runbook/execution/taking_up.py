@@ -1,0 +1,182 @@
+"""Taking up: what a run whose supervisor died left in its journal, its spool, and perhaps in a living kernel.
+
+An edge; starts nothing and decides nothing. What the kernel published after the supervisor's death is brought
+back from the spool, in order and once; what can't be known is told as a `gap`.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from runbook.canonical import hex_digest
+from runbook.errors import KernelError
+from runbook.evidence import messages
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import Event, parse_moment
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import JournalReader, JournalWriter, whole_payload
+from runbook.evidence.plan import PlanRecord
+from runbook.evidence.states import Progress
+from runbook.execution import kernel_launch, leftovers
+from runbook.execution.chronicle import Chronicle
+from runbook.execution.kernel_launch import KernelProcess
+from runbook.execution.kernel_messages import as_message, read_parts
+from runbook.execution.kernel_reply import recovered
+from runbook.execution.kernel_values import KernelMessage, Reply
+from runbook.execution.past import Gatherer, Open, Past
+from runbook.execution.spool import SpoolReader
+from runbook.system import clock, files
+
+_REPLY = "runbook_reply"
+_START_LIMIT_BYTES = 1 << 20
+
+
+class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to go on with. `number` is that of its last kernel, `spool` where that one published, `process`
+    the kernel when it lives; `requests` are its requests, id to step; `reply`: how the open attempt ended, as
+    far as the journal knows."""
+
+    past: Past
+    number: int
+    spool: Path
+    process: KernelProcess | None
+    requests: dict[str, str]
+    reply: Reply | None
+
+    @property
+    def open_requests(self) -> frozenset[str]:
+        """The ids that the open attempt's request can have."""
+        still_open = self.past.open
+        if still_open is None:
+            return frozenset()
+        new = {
+            each
+            for each, step in self.requests.items()
+            if step == still_open.step and each not in self.past.requests
+        }
+        return still_open.requests | new
+
+
+def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: Progress) -> TakenUp:
+    """Read the journal into `progress` and find what is left. The caller holds the lease.
+
+    `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check.
+    """
+    gatherer = Gatherer(record.steps)
+    if folder.journal.exists():
+        for event in JournalReader(folder):
+            gatherer.feed(event)
+            progress.feed(event)
+    past = gatherer.past()
+    number = last_kernel(folder, place)
+    spool = spool_of(folder, number)
+    return TakenUp(
+        past=past,
+        number=number,
+        spool=spool,
+        process=_alive(place, number) if number > past.ended else None,
+        requests=_requests(spool, past) if number > past.ended else dict(past.requests),
+        reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
+    )
+
+
+def spool_of(folder: ExecutionFolder, number: int) -> Path:
+    """Where kernel `number` of an execution publishes."""
+    return folder.spool if number <= 1 else folder.spool / str(number)
+
+
+def last_kernel(folder: ExecutionFolder, place: Path) -> int:
+    """The number of the kernel that was started last; 0 for none. The private folder may be gone (a restart
+    of the machine), the spools may be, too (all was released)."""
+    known = [int(each.name[1:]) for each in leftovers.kernels(place)]
+    if folder.spool.is_dir():
+        known += [int(each.name) for each in folder.spool.iterdir() if each.name.isdecimal()]
+        known += [1 for _ in folder.spool.glob("*.spool")]
+    return max(known, default=0)
+
+
+def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
+    """Put what a kernel that is gone had published into the journal; returns how the open attempt ended, if
+    the kernel said it."""
+    reply = taken.reply
+    if taken.number <= taken.past.ended:
+        return reply
+    wanted = taken.open_requests
+    reader = SpoolReader(taken.spool, after=taken.past.spooled)
+    chronicle.expect_after(taken.past.spooled)
+    for record in reader.records():
+        message = as_message(read_parts(record.parts), record.number, steps=taken.requests)
+        if message.type == _REPLY and message.parent.get("msg_id") in wanted:
+            reply = recovered(message)
+        chronicle.heard(message)
+    if reader.end().torn:
+        step = taken.past.open.step if taken.past.open else None
+        chronicle.tell("gap", what="the kernel died while it published", count=None, step=step)
+    return reply
+
+
+def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:
+    """Say that the last kernel is gone, unless that was said; the next one counts its messages anew."""
+    if taken.number > taken.past.ended:
+        chronicle.tell("kernel-ended", returncode=None, signal=None, expected=False, number=taken.number)
+    chronicle.expect_after(0)
+
+
+def journal(folder: ExecutionFolder) -> JournalWriter:
+    """Go on with the journal; begin it where the supervisor died between start record and first event.
+
+    Raises EvidenceDamaged, StorageError.
+    """
+    if folder.journal.exists():
+        return JournalWriter.resume(folder, t=clock.now(), m=clock.monotonic_ns())
+    start = files.read(folder.start, limit_bytes=_START_LIMIT_BYTES)
+    return JournalWriter.create(folder, start_digest=hex_digest(start))
+
+
+def milliseconds(still_open: Open, reply: Reply | None) -> int | None:
+    """How long the attempt took by the wall clock, from what two processes said; None when not known."""
+    if reply is None or reply.ended is None:
+        return None
+    ended = datetime.fromisoformat(reply.ended).astimezone(UTC)
+    return max(0, round((ended - parse_moment(still_open.t)).total_seconds() * 1000))
+
+
+def _alive(place: Path, number: int) -> KernelProcess | None:
+    try:
+        return kernel_launch.adopt(place / f"k{number}")
+    except KernelError:
+        return None
+
+
+def _requests(spool: Path, past: Past) -> dict[str, str]:
+    """The known requests, and those in the spool that the dead supervisor's clients sent: they are the open
+    attempt's, since a supervisor sends nothing else to be executed, and one step after the other."""
+    found = dict(past.requests)
+    if past.open is None:
+        return found
+    for record in SpoolReader(spool, after=past.spooled).records():
+        parent = json.loads(record.parts[1])
+        is_ours = parent.get("session") in past.sessions and parent.get("msg_type") == "execute_request"
+        if is_ours:
+            found.setdefault(str(parent.get("msg_id")), past.open.step)
+    return found
+
+
+def _told(folder: ExecutionFolder, event: Event) -> Reply:
+    """The reply that the journal has."""
+    blobs = Blobs(folder.blobs)
+    return recovered(
+        KernelMessage(
+            channel="iopub",
+            type=_REPLY,
+            origin="late",
+            step=event.text("step"),
+            spooled=event.number("spooled"),
+            header={"date": event.text("date")},
+            parent={"msg_id": event.text("parent")},
+            metadata={},
+            content=messages.content(whole_payload(event, blobs), get=blobs.get),
+        )
+    )

@@ -1,0 +1,287 @@
+"""A run whose supervisor died is taken up: nothing it said is lost, nothing that was done is done again."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from runbook.errors import ExistsError, LockBusy, NotFoundError, RefusedError
+from runbook.evidence.blobs import Blobs
+from runbook.evidence.events import Event
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import read_journal, whole_payload
+from runbook.evidence.verification import verify_execution
+from runbook.execution import launch
+from tests.execution.staging import Script, Stage, script, until
+
+TICKING = """
+    # %% Ready name="ready" tags=["setup"]
+    with open("ready", "a") as log:
+        log.write("x")
+    count = 40
+    # %% before
+    with open("before", "a") as log:
+        log.write("x")
+    # %% ticking
+    import time
+    with open("ticking", "a") as log:
+        log.write("x")
+    for n in range(count):
+        print("tick", n, flush=True)
+        time.sleep(0.05)
+    # %% after
+    print("count is still", count)
+"""
+
+
+def texts(folder: ExecutionFolder) -> str:
+    """Everything that the journal has of standard output."""
+    blobs, found = Blobs(folder.blobs), ""
+    for event in read_journal(folder).events:
+        if event.kind == "message" and event.text("type") == "stream":
+            content = whole_payload(event, blobs)["content"]
+            assert isinstance(content, Mapping)
+            found += str(content["text"])
+    return found
+
+
+def events(folder: ExecutionFolder, kind: str) -> list[Event]:
+    return [event for event in read_journal(folder).events if event.kind == kind]
+
+
+def work(execution: Path, name: str) -> str:
+    return (execution / "work" / name).read_text()
+
+
+def until_printed(folder: ExecutionFolder, words: bytes) -> None:
+    until(lambda: folder.journal.exists() and words in folder.journal.read_bytes())
+
+
+def require_true(folder: ExecutionFolder) -> None:
+    """What verification finds in a run that was taken up is what it finds in any other."""
+    verdict = verify_execution(folder)
+    assert verdict.findings == ()
+    assert verdict.verdict == "UNSIGNED"
+
+
+def test_warm_nothing_is_missing_and_the_step_is_what_the_kernel_says(stage: Stage) -> None:
+    execution = stage.plan(TICKING)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        stage.kill_supervisor(execution)
+    until(lambda: any(b"tick 20" in each.read_bytes() for each in folder.spool.glob("*.spool")))
+
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(shown := script("go"))
+
+    assert shown.asked == ["start after"]
+    assert texts(folder) == "".join(f"tick {n}\n" for n in range(40)) + "count is still 40\n"
+    assert [step.state for step in result.steps] == ["succeeded"] * 4
+    assert (result.outcome, result.sealed) == ("succeeded", True)
+    assert work(execution, "ticking") == work(execution, "before") == work(execution, "ready") == "x"
+    assert not events(folder, "gap")
+    assert not events(folder, "foreign")
+    assert [event.text("by") for event in events(folder, "opened")] == ["alice@here"] * 2
+    require_true(folder)
+
+
+def test_warm_when_the_step_has_ended_meanwhile(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("range(count)", "range(8)"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        stage.kill_supervisor(execution)
+    until(lambda: any(b"runbook_reply" in each.read_bytes()[-4000:] for each in folder.spool.glob("*.spool")))
+
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(script("run"))
+
+    assert texts(folder) == "".join(f"tick {n}\n" for n in range(8)) + "count is still 40\n"
+    assert result.outcome == "succeeded"
+    assert work(execution, "ticking") == "x"
+    require_true(folder)
+
+
+def test_warm_a_step_that_still_runs_can_be_interrupted(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("count = 40", "count = 4000"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        stage.kill_supervisor(execution)
+
+    with stage.start(execution, task="resume") as session:
+        session.interrupt()
+        result = session.drive(shown := script(("continue", "long enough"), "go"))
+
+    assert shown.asked == ["failed ticking", "start after"]
+    assert [step.state for step in result.steps] == ["succeeded", "succeeded", "interrupted", "succeeded"]
+    assert result.outcome == "stopped"
+    require_true(folder)
+
+
+def test_cold_what_was_published_comes_back_and_setup_runs_again(stage: Stage) -> None:
+    execution = stage.plan(TICKING)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution):
+        until_printed(folder, b"tick 3")
+        stage.kill_both(execution)
+
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(shown := script(("continue", "seen enough"), "go"))
+
+    assert shown.asked == ["failed ticking", "start after"]
+    assert [step.state for step in result.steps] == ["succeeded", "succeeded", "unknown", "succeeded"]
+    assert work(execution, "ready") == "xx"
+    assert work(execution, "before") == work(execution, "ticking") == "x"
+    said = texts(folder)
+    assert said.startswith("tick 0\ntick 1\ntick 2\ntick 3\n")
+    assert said.endswith("count is still 40\n")
+    assert result.outcome == "unknown"
+    require_true(folder)
+
+
+def test_cold_a_step_whose_reply_is_in_the_spool_is_not_unknown(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("range(count)", "range(8)"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        kernel = stage.kill_supervisor(execution)
+    until(lambda: any(b"runbook_reply" in each.read_bytes()[-4000:] for each in folder.spool.glob("*.spool")))
+    assert kernel is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(kernel, signal.SIGKILL)
+
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(shown := script("go"))
+
+    assert shown.asked == ["start after"]
+    assert result.outcome == "succeeded"
+    assert work(execution, "ticking") == "x"
+    require_true(folder)
+
+
+def test_an_unknown_step_is_put_to_its_checks_step_first(stage: Stage) -> None:
+    execution = stage.plan(
+        """
+        # %% deploy name="deploy"
+        import time
+        open("deployed", "a").write("x")
+        print("de" + "ployed", flush=True)
+        time.sleep(60)
+        # %% verify name="verify" checks="deploy" tags=["read-only"]
+        assert open("deployed").read() == "x"
+        print("it took effect")
+        # %% after
+        print("after")
+        """
+    )
+    folder = ExecutionFolder(execution)
+    with stage.start(execution):
+        until_printed(folder, b"deployed\\n")
+        stage.kill_both(execution)
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(shown := script(("continue", "verified"), "go"))
+
+    assert shown.asked == ["failed deploy", "start after"]
+    assert "it took effect" in shown.texts()
+    assert [step.state for step in result.steps] == ["unknown", "succeeded", "succeeded"]
+    assert work(execution, "deployed") == "x"
+
+
+def test_a_run_can_be_taken_up_again_and_again(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("count = 40", "count = 6"), unattended=False)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution):
+        until_printed(folder, b'"question"')
+        stage.kill_both(execution)
+    for _ in range(2):
+        started, asked = len(events(folder, "kernel-started")), len(events(folder, "question"))
+        with stage.start(execution, task="resume"):
+            until(
+                lambda n=started, m=asked: (  # type: ignore[misc]
+                    len(events(folder, "kernel-started")) > n and len(events(folder, "question")) > m
+                )
+            )
+            stage.kill_both(execution)
+    with stage.start(execution, task="resume", linger_seconds=60):
+        until_printed(folder, b'"question"')
+        stage.kill_supervisor(execution)
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(script("go"))
+
+    assert result.outcome == "succeeded"
+    assert work(execution, "ready") == work(execution, "before") == "x"
+    assert texts(folder).endswith("count is still 6\n")
+    numbers = [event.number("question") for event in events(folder, "question")]
+    assert numbers == sorted(set(numbers))
+    require_true(folder)
+
+
+def test_a_run_that_lives_ended_or_never_began_is_not_taken_up(stage: Stage) -> None:
+    execution = stage.plan("# %% a\nx = 1\n", unattended=False)
+    with pytest.raises(RefusedError, match="not begun"):
+        stage.start(execution, task="resume")
+    with stage.start(execution) as session:
+        with pytest.raises(LockBusy, match="another supervisor runs this execution"):
+            stage.start(execution, task="resume")
+        session.drive(script("go"))
+    with pytest.raises(ExistsError, match="is sealed"):
+        stage.start(execution, task="resume")
+
+
+def test_what_is_left_can_be_sealed_without_going_on(stage: Stage) -> None:
+    execution = stage.plan(TICKING)
+    folder = ExecutionFolder(execution)
+    with pytest.raises(NotFoundError, match="never run"):
+        launch.seal(execution, workspace=stage.workspace, around=stage.around)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        stage.kill_supervisor(execution)
+    launch.seal(execution, workspace=stage.workspace, around=stage.around)
+
+    assert folder.is_sealed()
+    assert stage.states(execution) == {
+        "ready": "succeeded",
+        "before": "succeeded",
+        "ticking": "unknown",
+        "after": "pending",
+    }
+    assert "tick 3\n" in texts(folder)
+    require_true(folder)
+    with pytest.raises(ExistsError, match="is sealed"):
+        launch.seal(execution, workspace=stage.workspace, around=stage.around)
+
+
+def test_a_copied_or_edited_run_is_not_taken_up(stage: Stage) -> None:
+    execution = stage.plan(TICKING)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution):
+        until_printed(folder, b"tick 3")
+        stage.kill_both(execution)
+    spent = stage.around.state_folder / "spent" / folder.id
+    kept = spent.read_bytes()
+    spent.unlink()
+    with pytest.raises(RefusedError, match="has not begun this run here"):
+        stage.start(execution, task="resume")
+    spent.write_bytes(kept)
+    folder.plan.write_bytes(folder.plan.read_bytes().replace(b"scratch", b"scratcH", 1))
+    with pytest.raises(RefusedError, match=r"plan\.json is not what it was"):
+        stage.start(execution, task="resume")
+
+
+def test_an_idle_script_is_asked_nothing(stage: Stage) -> None:
+    """Nothing is repeated without a person: an unattended run, once taken up, asks."""
+    execution = stage.plan(TICKING)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution):
+        until_printed(folder, b"tick 3")
+        stage.kill_both(execution)
+    with stage.start(execution, task="resume") as session:
+        until(lambda: len(events(folder, "question")) == 1)
+        session.stop()
+        session.drive(Script())
+    assert work(execution, "ticking") == "x"
