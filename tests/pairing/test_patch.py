@@ -155,8 +155,6 @@ def test_a_fresh_text_reads_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", TEXT_HEADERS)
 def test_an_edit_in_jupyter_leaves_a_hand_written_text_alone(head: str, style: str, tmp_path: Path) -> None:
     """Through files: pair it, edit the last cell in the notebook, and compare bytes."""
-    if head == "custom keys":
-        pytest.skip("jupytext itself cannot read a date in the header")
     text = TEXT_HEADERS[head] + TEXT_CELLS[style].rstrip("\n") + "\n\n# %%\nlast = 1\n"
     bench = Bench(tmp_path, text)
     assert bench.sync().action == "made-notebook"
