@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from runbook.cli import show
+from runbook.cli import asking, show
 from runbook.cli.around import has_terminal, surroundings, workspace
 from runbook.errors import DeclinedError, InputError, UsageError
 
@@ -49,7 +49,7 @@ def review(
             "nobody is there to ask",
             hint=f"when it was reviewed, name its digest: --text {found.runbook.text}",
         )
-    elif not typer.confirm(f"Sign this as {found.entry.principal}?"):
+    elif not asking.is_agreed(f"Sign this as {found.entry.principal}?"):
         raise DeclinedError("nothing was signed", subject=found.path)
     entry = verb.carry_out(here, found, around=around, terminal=has_terminal())
     if json:
@@ -129,7 +129,7 @@ def withdraw(
     if not yes:
         if not has_terminal():
             raise UsageError("nobody is there to ask", hint="say --yes")
-        if not typer.confirm("Withdraw it?"):
+        if not asking.is_agreed("Withdraw it?"):
             raise DeclinedError("nothing was withdrawn")
     where = verb.carry_out(here, found, around=around, terminal=has_terminal())
     show.say(f"withdrawn: {where}; next: commit it")

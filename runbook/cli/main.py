@@ -12,12 +12,15 @@
 | 7 | declined or stopped by a person |
 | 70 | a bug; a report file is named |
 | 130 | interrupted |
+| 141 | whoever read the output went away |
 """
 
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -40,6 +43,7 @@ EXIT_CODES: dict[type[RunbookError], int] = {
 }
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
 
 app = typer.Typer(
     cls=Verbs,
@@ -97,16 +101,15 @@ def main(argv: Sequence[str]) -> int:
     except RunbookError as error:
         from runbook.cli import show
 
-        show.error(error, json="--json" in argv)
+        with contextlib.suppress(OSError):  # nobody can be told; the code says it
+            show.error(error, json="--json" in argv)
         return exit_code(error)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`). Nothing to say, and nobody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:  # noqa: BLE001 - the one place that catches a bug
+        if isinstance(error, OSError) and _is_output(error):
+            return _output_lost(error)
         from runbook.cli import bugs
 
         bugs.report(error, argv)
@@ -115,10 +118,36 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _speak_utf8() -> None:
-    """Messages hold names from files; a terminal that cannot show them must not stop the program."""
+    """Messages hold names from files; a terminal that cannot show them must not stop the program, and
+    neither does a caller that closed our output."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _is_output(error: OSError) -> bool:
+    """Whether writing to standard output failed: what fails with files has become one of our errors."""
+    return error.errno in _OUTPUT_ERRORS and error.filename is None
+
+
+def _output_lost(error: OSError) -> int:
+    """What was to be said can't be: end without a traceback. A reader that went away (`| head`) knows."""
+    # Python flushes once more at its end, and would complain on its own.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return EXIT_NO_READER
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+    return EXIT_CODES[UnavailableError]
 
 
 def entry() -> NoReturn:
@@ -126,6 +155,6 @@ def entry() -> NoReturn:
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        code = _output_lost(error) or code
     sys.exit(code)

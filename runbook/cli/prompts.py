@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import msgspec
-import typer
 
-from runbook.cli import show
+from runbook.cli import asking, show
 from runbook.cli.around import has_terminal
 from runbook.errors import NotPermitted
 from runbook.execution.plan import Plan, Terms
@@ -22,7 +21,7 @@ def ask_for(ready: Ready) -> Ready:
     for parameter in ready.missing:
         help_text = f"  {parameter.help}" if parameter.help else ""
         show.say(f"  {parameter.name}: {parameter.type_text}{help_text}")
-        typed = typer.prompt(f"  {parameter.name}", default="", show_default=False)
+        typed = asking.line(f"  {parameter.name}:")
         given.append(Given(name=parameter.name, raw=typed, origin=ORIGIN))
     return msgspec.structs.replace(ready, given=tuple(given), missing=())
 
@@ -36,7 +35,7 @@ def with_reason(make: Callable[[Terms], Plan], terms: Terms) -> Plan:
         if answer != "needs-reason" or terms.expired_reason is not None or not has_terminal():
             raise
         show.warn(f"{error.subject}: {error.message}")
-        typed = typer.prompt("  why must it run now? (empty: do not run it)", default="", show_default=False)
+        typed = asking.line("  why must it run now? (empty: do not run it)")
         if not typed.strip():
             raise
         return make(msgspec.structs.replace(terms, expired_reason=typed))

@@ -132,7 +132,7 @@ class Terminal:
         if event.get("what") == "note":
             self._line(f"   note: {event.get('words', '')}", "cyan")
         elif event.get("what") == "sh-started":
-            self._line(f"   $ {_command(event.get('argv'))}", "dim")
+            self._line(f"   $ {_command(event.get('argv'), is_line=event.get('shell') is True)}", "dim")
 
     def _on_interrupted(self, event: Mapping[str, Any]) -> None:
         self._line(f"! {event['how']} by {event['by']}", "yellow")
@@ -266,9 +266,10 @@ def _said(event: Mapping[str, Any]) -> str:
     return f": {event['words']}" if event.get("words") else ""
 
 
-def _command(argv: object) -> str:
-    """A command as one could type it."""
-    return shlex.join(map(str, argv)) if isinstance(argv, list | tuple) else str(argv)
+def _command(argv: object, *, is_line: bool) -> str:
+    """A command as one could type it; a shell line is that already."""
+    words = [str(word) for word in argv] if isinstance(argv, list | tuple) else [str(argv)]
+    return words[0] if is_line and words else shlex.join(words)
 
 
 def _is_kits_own(event: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runbook.cli import show
+from runbook.cli import asking, show
 from runbook.cli.around import has_terminal, surroundings, workspace
 from runbook.errors import DeclinedError, InputError, UsageError
 
@@ -60,7 +60,7 @@ def _announce(root: Path, actions: Any) -> None:
 def _ask(question: str) -> None:
     if not has_terminal():
         raise UsageError("nobody is there to ask", hint="say --yes")
-    if not typer.confirm(question):
+    if not asking.is_agreed(question):
         raise DeclinedError("nothing was done")
 
 

@@ -121,9 +121,14 @@ def _drain(descriptor: int, shown: str, limit_bytes: int) -> bytes:
 
 
 def make_folder(path: Path, *, mode: int = 0o777) -> None:
-    """Make `path` and what is missing above it; silent when it is there."""
+    """Make `path` and what is missing above it; silent when it is there. Raises ExistsError for a file."""
     with storage_errors(path):
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        try:
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ExistsError(
+                "a file stands where a folder must be", subject=str(path), hint="move it away"
+            ) from error
 
 
 def make_new_folder(path: Path, *, mode: int = 0o777) -> None:
