@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: unattended
 #   text: sha256:49815db86bc03427b82e8d88ca8c8f02f67f94cc629e5076b7d3f19e55dd25c2
-#   issued: 2026-11-21T02:39:36Z
-#   expires: 2036-11-18T02:39:36Z
+#   issued: 2026-11-21T03:32:15Z
+#   expires: 2036-11-18T03:32:15Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
-#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAqi+9iGMTrwVXKf5yeIxT4COOB/dgNZVxqq
-#     cvnPZF0I4U7uVYeel6UnUaYbGA3ClwCBA76E1af83jbes1IGYaDA==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
+#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAxpqaBtEBx20nVz7aqjzzF2p9FGo8H70MIw
+#     2np1iN/r6AANzlYvifAucsEoChrC33JLK2dyg6zvpr57X0rSkkAg==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

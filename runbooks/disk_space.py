@@ -8,14 +8,14 @@
 # - approver: examples@signed-runbook.example
 #   environments: [prod, staging]
 #   allows: unattended
-#   text: sha256:0f6e559fdde2089bd96c6d6f0363a133840fad566eb2b3e76ac5a3c361fa5cb4
-#   issued: 2026-11-21T02:39:37Z
-#   expires: 2036-11-18T02:39:37Z
+#   text: sha256:5cf2f85a32271cab14029248e161f6483752f6996225ae40e13e0f724b0062e3
+#   issued: 2026-11-21T03:32:16Z
+#   expires: 2036-11-18T03:32:16Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgLkm/8VnQTq0luV2SdJAgegBzt9
-#     lAvqrzTFdejivpGCoAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABA5kDoGNg/ITmN6Y1JRjkdBjNQSVoyp8In9S
-#     /SAX8bHEB4ybuAOpySJsMqnbT8d/GMjIBoWEO7u+PIo/TPam2TAQ==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
+#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAW5QkAhaYsYV+2uyEvGUl+edCytOcyrJTXQ
+#     lm5Zo3bFvSgSfHHPP3UptQ+JvJLXJaam9Z5I9cpEi5aKB7cyPaAQ==
 # jupyter:
 #   jupytext:
 #     comment_magics: false
@@ -70,19 +70,12 @@ note(f"{folder}: {percent} % of the space and {files_percent} % of the files in 
 # %% Which folders are the largest? name="largest" tags=["read-only"] timeout=1800
 from runbook.kit import note, sh
 
-# du ends with 1 when it may not read a folder; the sizes of all others still stand.
-measured = sh("du", "-x", "-k", "-d", str(depth), "--", str(folder), check=False)
-sizes = []
-for line in measured.stdout.split("\n"):
-    kilobytes, tab, path = line.partition("\t")
-    if tab:
-        sizes.append((int(kilobytes), path))
-sizes.sort(key=lambda size: (-size[0], size[1]))
-
-print(f"\nThe {largest} largest folders in {folder}, what is in them included:")
-for kilobytes, path in sizes[:largest]:
-    print(f"{kilobytes / 1024:12,.1f} MiB  {path}")
-if measured.code != 0:
+# What is in a folder counts for it. du leaves out what it may not read, and says so on standard error.
+measured = sh(
+    "du -x -h -d {depth} -- {folder} | sort -rh | head -n {largest}", depth=depth, folder=folder, largest=largest
+)
+sizes = [line.split("\t", 1) for line in measured.stdout.split("\n") if "\t" in line]
+if measured.stderr:
     note("some folders could not be read by this user: they are missing from the sizes")
 
 # %% Is it below the threshold? name="threshold" tags=["read-only"] timeout=60

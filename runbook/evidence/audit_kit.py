@@ -38,10 +38,10 @@ def told(event: Event) -> Words | None:
         case {"what": "note", "words": str(words)}:
             return "note: ", Said(_cut(words))
         case {"what": "sh-started", "argv": [*argv]}:
-            return "began ", Said(_command(argv)), ", and its end was not told"
+            return "began ", Said(_command(argv, event.payload)), ", and its end was not told"
         case {"what": "sh", "argv": [*argv], "ms": int(ms), "began": str(began)}:
             return (
-                Said(_command(argv)),
+                Said(_command(argv, event.payload)),
                 f" {_end(event.payload)} after {ms // 1000}.{ms % 1000:03} s; began ",
                 Said(_cut(began)),
                 _sizes(event.payload),
@@ -49,8 +49,9 @@ def told(event: Event) -> Words | None:
     return None
 
 
-def _command(argv: list[object]) -> str:
-    return _cut(shlex.join(map(str, argv)) if len(argv) != 1 else str(argv[0]))
+def _command(argv: list[object], payload: Mapping[str, object]) -> str:
+    is_line = payload.get("shell") is True and len(argv) == 1
+    return _cut(str(argv[0]) if is_line else shlex.join(map(str, argv)))
 
 
 def _end(payload: Mapping[str, object]) -> str:

@@ -89,6 +89,9 @@ class Ran:
         """One line; the output was shown already."""
         return f"<{self.command}: {_words(self)}>"
 
+    def _ipython_display_(self) -> None:
+        """Nothing: a cell that ends with `sh(…)` has shown the command and its output already."""
+
 
 class CommandError(Exception):
     """A command that failed or ran out of time; `ran` has everything about it."""
