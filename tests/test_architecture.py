@@ -41,7 +41,7 @@ EDGES = {
 PURE_PARTS = {
     "runbook.pairing": {
         "align", "cells", "conflicts", "fidelity", "flow", "lines", "markers", "merge", "metadata", "outputs",
-        "patch", "splice", "table", "texts",
+        "patch", "splice", "table", "texts", "batching", "mounts", "pingpong", "told", "wording",
     },
 }  # fmt: skip
 """What decides, merges and aligns in a room that otherwise lives on files and events."""

@@ -250,8 +250,9 @@ class Watching:
         self.listening.cover(self._by_path, again=False)
         spent = _seconds() - began
         self._hear(reports, spent / max(len(reports), 1))
-        # Half a thousandth of a core, at most.
-        self._next_sweep = _seconds() + min(max(self.scene.sweep_seconds, 2000 * spent), 900.0)
+        # Half a thousandth of a core, at most, where there is nothing to do.
+        rest = 0.0 if any(report.action != "unchanged" for report in reports) else 2000 * spent
+        self._next_sweep = _seconds() + min(max(self.scene.sweep_seconds, rest), 600.0)
 
     def _is_somebody_writing(self, pairs: Sequence[Pair]) -> bool:
         """A file this young may be half written, if its writer is in no hurry; but not for ever."""
