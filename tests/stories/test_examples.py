@@ -227,7 +227,7 @@ def test_a_disk_above_the_threshold_fails_and_names_the_largest_folder(workspace
     assert found["outcome"] == "failed"
     assert states(found)["threshold"] == "failed"
     assert f"1 % is allowed: begin with {large}" in audit(found)
-    assert f"2.9 MiB  {large}" in audit(found)
+    assert f"2.9M\t{large}" in audit(found)
 
 
 def test_a_database_that_is_written_to_is_backed_up_and_restored(workspace: Workspace) -> None:
