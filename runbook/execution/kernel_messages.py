@@ -12,9 +12,8 @@ from typing import Any
 from runbook.execution.kernel_values import KernelMessage, Origin
 from runbook.execution.spool import SpoolReader
 
-
 UNREADABLE = "unreadable"
-"""The type of what is no message, whoever made it: it is kept (`buffers` has its parts), and obeyed by nobody."""
+"""The type of what is no message, whoever made it: kept (`buffers` has its parts), and obeyed by nobody."""
 
 
 def read_parts(parts: Sequence[bytes]) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""Messages that no kernel would send, published by the code of a step: the run goes on, and is sealed."""
+
+import pytest
+
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.verification import verify_execution
+from tests.execution.staging import Stage
+
+TYPES = (
+    "stream display_data update_display_data execute_result execute_input error status clear_output"
+    " comm_open comm_msg iopub_welcome shutdown_reply unheard_of"
+)
+KEYS = (
+    "data transient metadata name text code wait status"
+    " execution_state comm_id traceback ename execution_count"
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("file \\udcff name", "file \udcff name\n"),  # what Python makes of a file's name that is no UTF-8
+        ("lone \\ud800", "lone \ud800\n"),
+        ("nul \\0, next line \\x85", "nul \0, next line \x85\n"),
+    ],
+)
+def test_text_that_is_no_unicode_is_kept(stage: Stage, value: str, shown: str) -> None:
+    result, operator = stage.run(f"""
+    # %% before
+    print("before", flush=True)
+    print("{value}")
+    # %% result
+    "{value}"
+    # %% error
+    raise ValueError("{value}")
+    """)
+
+    assert result.sealed
+    assert [step.state for step in result.steps] == ["succeeded", "succeeded", "failed"]
+    assert operator.texts() == f"before\n{shown}"
+    assert verify_execution(ExecutionFolder(result.execution)).verdict == "UNSIGNED"
+
+
+def test_contents_of_any_shape_are_kept_and_end_nothing(stage: Stage) -> None:
+    result, _ = stage.run(f"""
+    # %% odd
+    import contextlib
+    kernel = get_ipython().kernel
+    for kind in "{TYPES}".split():
+        odd = [dict.fromkeys("{KEYS}".split(), value) for value in (5, [], {{}}, "x", None)]
+        for content in ({{}}, *odd, [1], "x", None, 5):
+            with contextlib.suppress(Exception):
+                kernel.send_response(kernel.iopub_socket, kind, content)
+    # %% after
+    print("after")
+    """)
+
+    assert result.sealed
+    assert [step.state for step in result.steps] == ["succeeded", "succeeded"]
+    assert verify_execution(ExecutionFolder(result.execution)).verdict == "UNSIGNED"
+
+
+def test_what_is_no_message_is_kept_and_ends_nothing(stage: Stage) -> None:
+    result, _ = stage.run("""
+    # %% raw
+    import itertools, json
+    kernel = get_ipython().kernel
+    sign, send = kernel.session.sign, kernel.iopub_socket.send_multipart
+    headers = [], {"msg_id": 5, "msg_type": "stream"}, {"msg_id": "x", "msg_type": []}, {}, 5
+    parents = {}, [], {"msg_id": []}, 7
+    rest = {}, [], {"runbook": 5}
+    for three in itertools.product(headers, parents, rest):
+        parts = [*(json.dumps(part).encode() for part in three), b"{}"]
+        send([b"stream", b"<IDS|MSG>", sign(parts), *parts])
+    for part in (b"\\xff\\xfe", b"{", b"[" * 100_000, b"1" * 5000):
+        send([b"stream", b"<IDS|MSG>", sign([part] * 4), *[part] * 4])
+    send([b"stream"])
+    send([b"stream", b"<IDS|MSG>", b"signature"])
+    # %% after
+    print("after")
+    """)
+
+    assert result.sealed
+    assert [step.state for step in result.steps] == ["succeeded", "succeeded"]
+    assert verify_execution(ExecutionFolder(result.execution)).verdict == "UNSIGNED"
+
+
+def test_numbers_of_any_size_are_kept(stage: Stage) -> None:
+    result, _ = stage.run("""
+    # %% numbers
+    from IPython.display import publish_display_data
+    values = {"large": 10 ** 300, "negative": -(2 ** 64), "float": 1e308, "tiny": 5e-324, "zero": -0.0}
+    publish_display_data({"text/plain": "numbers", "application/json": values})
+    publish_display_data({"text/plain": "not a number", "application/json": {"a": float("nan")}})
+    nested = values
+    for _ in range(300):
+        nested = {"$in": [nested]}
+    publish_display_data({"text/plain": "deep", "application/json": nested})
+    """)
+
+    assert result.sealed
+    assert [step.state for step in result.steps] == ["succeeded"]
+    assert verify_execution(ExecutionFolder(result.execution)).verdict == "UNSIGNED"
