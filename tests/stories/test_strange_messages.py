@@ -7,7 +7,7 @@ from runbook.evidence.verification import verify_execution
 from tests.execution.staging import Stage
 
 TYPES = (
-    "stream display_data update_display_data execute_result execute_input error status clear_output"
+    "stream display_data update_display_data execute_result error status clear_output"
     " comm_open comm_msg iopub_welcome shutdown_reply unheard_of"
 )
 KEYS = (
@@ -58,6 +58,21 @@ def test_contents_of_any_shape_are_kept_and_end_nothing(stage: Stage) -> None:
     assert result.sealed
     assert [step.state for step in result.steps] == ["succeeded", "succeeded"]
     assert verify_execution(ExecutionFolder(result.execution)).verdict == "UNSIGNED"
+
+
+def test_a_claim_that_other_code_ran_is_noticed(stage: Stage) -> None:
+    result, _ = stage.run("""
+    # %% odd
+    kernel = get_ipython().kernel
+    kernel.send_response(kernel.iopub_socket, "execute_input", {"code": "harmless()", "execution_count": 1})
+    """)
+
+    verdict = verify_execution(ExecutionFolder(result.execution))
+
+    assert verdict.verdict == "TAMPERED"
+    assert [each.message for each in verdict.findings] == [
+        "the kernel executed something else than 'odd' says"
+    ]
 
 
 def test_what_is_no_message_is_kept_and_ends_nothing(stage: Stage) -> None:
