@@ -111,7 +111,7 @@ class Terminal:
 
     def _on_step_ended(self, event: Mapping[str, Any]) -> None:
         state = event["state"]
-        seconds = "" if event.get("ms") is None else f" in {event['ms'] / 1000:.1f} s"
+        seconds = "" if event.get("ms") is None else f" in {event['ms'] / 1000:.2f} s"
         reason = f": {event['reason']}" if event.get("reason") else ""
         colour = "green" if state in _GOOD else "red"
         self._line(f"{'ok' if state in _GOOD else '!!'} {event['step']} {state}{seconds}{reason}", colour)

@@ -160,4 +160,4 @@ def test_every_end_of_a_step_is_one_line(screen: Screen) -> None:
     )
 
     assert "> look (attempt 2)\n" in screen.out.getvalue()
-    assert "!! look failed in 1.5 s" in screen.out.getvalue()
+    assert "!! look failed in 1.50 s" in screen.out.getvalue()
