@@ -35,13 +35,22 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
     stale: list[Stale] = []
     for path in paths or names.runbooks(workspace):
         data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES + 1)
-        found = lint_text(data, path=path, neighbours=_neighbours(workspace.root / path))
-        runbook = read(data).runbook
-        if runbook is not None:
-            found += _second_opinion(runbook, path)
-            stale += _stale(runbook, path)
-        findings += sorted(found, key=lambda each: each.line or 0)
+        found = lint_bytes(data, root=workspace.root, path=path)
+        findings += found.findings
+        stale += found.stale
     return Linted(findings=tuple(findings), stale=tuple(stale))
+
+
+def lint_bytes(data: bytes, *, root: Path, path: str) -> Linted:
+    """Look at these bytes as if they lay at `path` below `root`: a hook has them from git's index."""
+    found = lint_text(data, path=path, neighbours=_neighbours(root / path))
+    runbook = read(data).runbook
+    if runbook is not None:
+        found += _second_opinion(runbook, path)
+    return Linted(
+        findings=tuple(sorted(found, key=lambda each: each.line or 0)),
+        stale=() if runbook is None else tuple(_stale(runbook, path)),
+    )
 
 
 def _stale(runbook: Runbook, path: str) -> Iterator[Stale]:
@@ -61,6 +70,6 @@ def _neighbours(path: Path) -> frozenset[str]:
     """The modules beside a runbook: a step that imports one means a file that nobody approved."""
     return frozenset(
         entry.stem
-        for entry in path.parent.iterdir()
+        for entry in (path.parent.iterdir() if path.parent.is_dir() else ())
         if entry.suffix == ".py" or (entry / "__init__.py").is_file()
     )
