@@ -78,7 +78,7 @@ class Seat:
             sys.executable,
             ["-m", "runbook", *words],
             cwd=str(folder),
-            env={**os.environ, "TERM": "dumb", **env},
+            env={**os.environ, "TERM": "dumb", "COLUMNS": str(columns), **env},
             encoding="utf-8",
             codec_errors="backslashreplace",
             timeout=30,
@@ -120,6 +120,10 @@ class Seat:
 
     def presses_ctrl_c(self) -> None:
         self._child.sendintr()
+
+    def types_end(self) -> None:
+        """Ctrl-D: the end of input."""
+        self._child.sendeof()
 
     def hangs_up(self) -> None:
         """Close the terminal, as a lost connection does."""
