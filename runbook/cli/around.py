@@ -41,6 +41,7 @@ def has_terminal() -> bool:
 
 def _login() -> str:
     try:
-        return getpass.getuser()
+        name = getpass.getuser()  # which believes LOGNAME first
     except (KeyError, OSError):  # a user id without a name, as in some containers
-        return str(os.getuid())
+        name = ""
+    return name if name.isprintable() and name.strip() else str(os.getuid())

@@ -289,6 +289,6 @@ def diff(
     if json:
         show.json({"schema": 1, "a": first, "b": second, "same": not found, "diff": found})
     elif found:
-        show.say(found)
+        show.block(found)
     if found:
         raise typer.Exit(1)

@@ -18,13 +18,25 @@ _COLOURS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2",
 
 
 def say(text: str = "") -> None:
-    """One or more lines to standard output; control characters are made visible, line ends stay."""
+    """One line to standard output, with an empty one above it where `text` begins with a line feed."""
+    sys.stdout.write(_lines(text) + "\n")
+
+
+def block(text: str) -> None:
+    """A text of several lines, as it is but for control characters: a difference, the source of a step."""
     sys.stdout.write(inert.block(text) + "\n")
 
 
 def warn(text: str) -> None:
     """The same to standard error."""
-    sys.stderr.write(inert.block(text) + "\n")
+    sys.stderr.write(_lines(text) + "\n")
+
+
+def _lines(text: str) -> str:
+    """`text` made inert. What stands behind a line feed is moved to the right: the name of a file may hold
+    one, and must not look like a line of ours."""
+    above = len(text) - len(text.lstrip("\n"))
+    return "\n" * above + inert.block(text[above:]).replace("\n", "\n    | ")
 
 
 def json(value: object) -> None:
@@ -42,7 +54,7 @@ def paint(text: str, colour: str) -> str:
 
 def painted(text: str, colour: str) -> None:
     """One line in a colour."""
-    sys.stdout.write(paint(inert.block(text), colour) + "\n")
+    sys.stdout.write(paint(_lines(text), colour) + "\n")
 
 
 def width() -> int:

@@ -42,7 +42,9 @@ def status(
         show.say("nothing runs")
     for run in runs:
         line = f"{run.id}: {', '.join(_words(run))}"
-        show.say(line if short or not run.waiting else f"{line}\n  waits: {run.waiting}")
+        show.say(line)
+        if run.waiting and not short:
+            show.say(f"  waits: {run.waiting}")
 
 
 def _words(run: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The frame of the program: exit codes, messages, help. What a person can cause never shows a traceback."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,39 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+def test_a_name_with_a_line_feed_is_never_a_line_of_ours(call: Caller, tmp_path: Path) -> None:
+    name = "a\nrunbooks/good.py  prod, interactive: permitted\n  trust: dir:\x1b[2J"
+    place = tmp_path / "runbooks" / name
+    place.mkdir(parents=True)
+    (tmp_path / "runbook.toml").write_text("version = 1\n")
+    (place / "x.py").write_text("# %%\nprint(1)\n")
+    calls = [
+        ["list"],
+        ["verify", "--all"],
+        ["lint"],
+        ["show", "x"],
+        ["run", "x", "--env", "prod"],
+        ["show", name],
+    ]
+
+    for words in calls:
+        said = call(tmp_path, *words)
+        shown = said.out + said.err
+        assert "\x1b" not in shown
+        assert not [
+            line for line in shown.split("\n") if line.startswith(("runbooks/good.py", "  trust: dir"))
+        ]
+        assert said.code in (0, 1, 2, 3)
+
+
+def test_a_login_that_is_no_name_is_the_users_number(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    name = "alice\napproval: bob@example.com"
+
+    said = program(tmp_path, "run", "x.py", "--unattended", "--env", "scratch", LOGNAME=name)
+
+    assert said.code == 0, said.err
+    start = next(tmp_path.glob("executions/*/*/start.txt")).read_text()
+    assert f"operator: {os.getuid()}\n" in start
