@@ -319,11 +319,11 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_no_edit_is_lost_in_60_random_histories() -> None:
+def test_no_edit_is_lost_in_300_random_histories() -> None:
     run_state_machine_as_test(
         Histories,
         settings=settings(
-            max_examples=60, stateful_step_count=14, deadline=None, suppress_health_check=_CHECKS
+            max_examples=300, stateful_step_count=14, deadline=None, suppress_health_check=_CHECKS
         ),
     )
 
