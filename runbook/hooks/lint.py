@@ -1,0 +1,39 @@
+"""The hook `runbook-lint`: what `runbook lint` finds, in the bytes that will be committed."""
+
+import shlex
+from collections.abc import Sequence
+
+from runbook.evidence import inert
+from runbook.hooks.finding import Found, say
+from runbook.hooks.staged_pairs import contents_of, is_runbook_path, staged_files
+from runbook.verbs.lint import lint_bytes
+from runbook.workspace import Surroundings
+
+
+def main(argv: Sequence[str], around: Surroundings) -> int:
+    """As `hooks/sync`."""
+    return say(findings(argv, around))
+
+
+def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
+    found = staged_files(argv, (".py",), around)
+    names = {
+        home.prefix: [name for name in home.names if is_runbook_path(home.workspace, name)]
+        for home in found.homes
+    }
+    staged = contents_of(found, names, around)
+    result: list[Found] = []
+    for home in found.homes:
+        for name in names[home.prefix]:
+            path = home.prefix + name
+            if path not in staged or (home.workspace.loose and b"# %%" not in staged[path]):
+                continue
+            linted = lint_bytes(staged[path], root=home.workspace.root, path=name)
+            for stale in linted.stale:  # said, and no reason not to commit: it wants a review
+                where = ", ".join(stale.environments)
+                print(inert.block(f"{path}: approval for {where} is stale ({stale.principal})"))
+            for each in linted.findings:
+                place = f"{path}:{each.line}" if each.line else path
+                mend = each.hint or f"runbook lint {shlex.quote(path)}"
+                result.append(Found(path=place, message=f"{each.code}: {each.message}", mend=mend))
+    return result
