@@ -200,10 +200,11 @@ def _count_people(bench: _Bench) -> bool:
     for each in bench.missing:
         who = f": {', '.join(each.could)} could" if each.could else ""
         count = "one more approval" if each.count == 1 else f"{each.count} more approvals"
+        allow = " --allow unattended" if bench.request.unattended else ""
         bench.refuse(
             "approval.missing",
             f"needs {count} by {each.of}{who}",
-            hint=f"`runbook review {bench.request.path} --env {bench.request.environment}`",
+            hint=f"`runbook review {bench.request.path} --env {bench.request.environment}{allow}`",
         )
     return True
 

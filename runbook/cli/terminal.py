@@ -94,7 +94,7 @@ class Terminal:
             return
         self._shown.add(step)
         for line in self._sources[step].rstrip("\n").split("\n"):
-            self._line(f"    {line}", "dim")
+            self._line(f"    {line}".rstrip(), "dim")
 
     def _on_message(self, event: Mapping[str, Any]) -> None:
         if not _is_kits_own(event):

@@ -409,7 +409,7 @@ def test_one_changed_byte_is_refused_and_the_kernel_is_never_started(
         in said.err
     )
     assert "the runbook was changed after" in said.err
-    assert "next: `runbook review runbooks/x.py --env prod" in said.err
+    assert "next: `runbook review runbooks/x.py --env prod --allow unattended`" in said.err
     assert executions(ws) == []
     assert not kernels.exists()
     assert told(ws, "status") == {"schema": 1, "runs": []}
