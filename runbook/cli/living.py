@@ -1,4 +1,4 @@
-"""The verbs for a run that lives, or whose supervisor died: `attach`, `stop`, `resume`."""
+"""The verbs for a run that lives, died, or has to be undone: `attach`, `stop`, `resume`, `undo`."""
 
 from typing import Annotated, Any
 
@@ -109,3 +109,26 @@ def resume(
         describe.banner(record)
         result = running.sit(session, folder, quiet=False, attended=True)
     raise typer.Exit(running.tell_end(result, here.relative(folder.path), json=False))
+
+
+@app.command()
+def undo(execution: Execution) -> None:
+    """Offer the steps that undo what a run did, the latest first; a run of its own, with its own record."""
+    from runbook.cli import running
+    from runbook.execution import launch
+    from runbook.system import clock
+    from runbook.verbs import names
+    from runbook.verbs import run as runs
+    from runbook.verbs import undo as verb
+
+    if not has_terminal():
+        raise UsageError("there is no terminal to ask at", hint="run it from a terminal")
+    around = surroundings()
+    here = workspace(around)
+    folder = names.require_execution(here, execution, cwd=around.cwd)
+    with launch.ahead(around) as ahead:
+        made = verb.make_plan(here, folder, around=around, now=clock.now())
+        written = runs.write_plan(here, made, around=around)
+        stage = running.Stage(workspace=here, around=around, json=False)
+        code = running.go(stage, written, made.record, ahead=ahead)
+    raise typer.Exit(code)

@@ -15,6 +15,7 @@ from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.execution.asking import CHOICES, require_fit, words_of
+from runbook.execution.order import is_declaration, ordered
 from runbook.execution.past import DONE_WELL, Past
 from runbook.execution.questions import Answer, Asks, Choice, Question
 
@@ -75,11 +76,19 @@ Action = Run | Ask | Settle | Skip | Attest | Note | End
 
 
 class Conduct:
-    """The state of one run. `steps` are the plan's, in the order of the text."""
+    """The state of one run. `steps` are the plan's, in the order of the text; `undo`: see `order`."""
 
-    def __init__(self, steps: Sequence[PlannedStep], *, unattended: bool, approved: bool, by: str) -> None:
+    def __init__(
+        self,
+        steps: Sequence[PlannedStep],
+        *,
+        unattended: bool,
+        approved: bool,
+        by: str,
+        undo: Sequence[str] = (),
+    ) -> None:
         self._steps = {step.name: step for step in steps}
-        self._order = _order(steps)
+        self._order = ordered(steps, undo=undo)
         self._at = 0
         self._unattended = unattended
         self._approved = approved
@@ -376,20 +385,3 @@ class Conduct:
                 reason = step.why or "checks"  # what checks an undo that never ran
                 self._queue.append(Skip(step=step.name, reason=reason, words=""))
         self._end = "done"
-
-
-def is_declaration(step: PlannedStep) -> bool:
-    """Whether the step only gives parameters their values: it always runs and nobody is asked."""
-    return "parameters" in step.tags or "injected-parameters" in step.tags
-
-
-def _order(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
-    """The steps by position, without those that undo, and each `checks` step right after what it checks."""
-    names = {step.name for step in steps}
-    ordered: list[PlannedStep] = []
-    for step in steps:
-        if step.undoes is not None or step.checks in names:
-            continue
-        ordered.append(step)
-        ordered += [other for other in steps if other.checks == step.name and other.undoes is None]
-    return tuple(ordered)

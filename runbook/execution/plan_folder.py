@@ -105,6 +105,13 @@ def load_begun(execution: Path, *, workspace: Workspace, around: Surroundings, n
 
     Raises as `load` does.
     """
+    return load_begun_with_trust(execution, workspace=workspace, around=around, now=now)[0]
+
+
+def load_begun_with_trust(
+    execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime
+) -> tuple[Plan, Trust]:
+    """As `load_begun`, with the trust of the beginning."""
     folder = ExecutionFolder(execution)
     record, data = read_record(folder)
     if record.id != folder.id:
@@ -121,7 +128,7 @@ def load_begun(execution: Path, *, workspace: Workspace, around: Surroundings, n
     )
     plan = _plan_again(record, permission, then, workspace=workspace, around=around)
     _require_same(folder, record, data, plan)
-    return plan
+    return plan, then
 
 
 def _kept_trust(folder: ExecutionFolder, record: PlanRecord, begun: starting.Start) -> Trust:
@@ -159,6 +166,8 @@ def _request(folder: ExecutionFolder, record: PlanRecord, workspace: Workspace) 
 def _decide_again(
     folder: ExecutionFolder, record: PlanRecord, *, workspace: Workspace, around: Surroundings, now: datetime
 ) -> Plan:
+    if selection_of(record).of is not None:
+        return _decide_undo(folder, record, workspace=workspace, around=around, now=now)
     trust = trusting.load_or_refusal(workspace, env=around.env)
     request = _request(folder, record, workspace)
     permission = permit(request, trust, now=now, reason=record.expired_reason)
@@ -187,7 +196,7 @@ def _plan_again(
         environment=record.environment,
         unattended=record.kind == "unattended",
         dry_run=record.dry_run,
-        selection=_selection(record),
+        selection=selection_of(record),
         expired_reason=record.expired_reason,
         life=parse_stamp(record.expires) - parse_stamp(record.created),
     )
@@ -206,6 +215,26 @@ def _plan_again(
     return make_plan(permission, values=values, trust=trust.files, terms=terms, facts=facts)
 
 
+def _decide_undo(
+    folder: ExecutionFolder, record: PlanRecord, *, workspace: Workspace, around: Surroundings, now: datetime
+) -> Plan:
+    """The plan of a run that only undoes what another did: under that one's permission (`load_begun`), for
+    the same bytes and values, whatever became of its approvals since."""
+    selection = selection_of(record)
+    done, then = load_begun_with_trust(
+        folders.find(workspace.executions, selection.of or "").path,
+        workspace=workspace,
+        around=around,
+        now=now,
+    )
+    same = ("runbook", "text", "environment", "values_digest", "trust", "expired_reason")
+    source = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
+    if source != done.source or any(getattr(done.record, key) != getattr(record, key) for key in same):
+        raise RefusedError(f"this plan is not one to undo {done.record.id}", subject=folder.id)
+    _require_same_trust(folder, then)
+    return _plan_again(record, done.permission, then, workspace=workspace, around=around)
+
+
 def _require_same_trust(folder: ExecutionFolder, trust: Trust) -> None:
     """The evidence keeps the trust files of the plan: they must be those that decide now."""
     kept = {name: folder.trust / name for name, _ in trust.files}
@@ -220,11 +249,12 @@ def _require_same_trust(folder: ExecutionFolder, trust: Trust) -> None:
             )
 
 
-def _selection(record: PlanRecord) -> Selection:
+def selection_of(record: PlanRecord) -> Selection:
     """The selection as it was said. Raises FormatError for words that nobody could have said."""
     only: list[str] = []
     tags: list[str] = []
-    start = end = None
+    undo: list[str] = []
+    start = end = of = None
     for said in record.selection:
         match said.split(" ", 1):
             case ["--only", name]:
@@ -235,9 +265,13 @@ def _selection(record: PlanRecord) -> Selection:
                 start = name
             case ["--to", name]:
                 end = name
+            case ["--undo", name]:
+                undo.append(name)
+            case ["--of", name]:
+                of = name
             case _:
                 raise FormatError(f"{said!r} is no selection", subject="plan.json")
-    return Selection(only=tuple(only), start=start, end=end, tags=tuple(tags))
+    return Selection(only=tuple(only), start=start, end=end, tags=tuple(tags), undo=tuple(undo), of=of)
 
 
 def _difference(now: PlanRecord, then: PlanRecord) -> str:

@@ -25,6 +25,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     start: str | None = None  # --from
     end: str | None = None  # --to
     tags: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()  # the steps that undo what execution `of` did, in this order; nothing else
+    of: str | None = None
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -32,7 +34,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         words = [f"--only {name}" for name in self.only]
         words += [f"--from {self.start}"] if self.start else []
         words += [f"--to {self.end}"] if self.end else []
-        return (*words, *(f"--tags {tag}" for tag in self.tags))
+        words += [f"--tags {tag}" for tag in self.tags]
+        words += [f"--undo {name}" for name in self.undo]
+        return (*words, *([f"--of {self.of}"] if self.of else []))
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +92,10 @@ def _future(step: Step, manner: Manner, selected: frozenset[str]) -> tuple[Will,
     declares = step.has(DECLARATION) or step.has(TAG)
     if step.has("frozen"):
         return "skip", "frozen"
-    if step.undoes is not None:
+    if step.undoes is not None and step.name not in manner.selection.undo:
         return "skip", "undo"
+    if step.undoes is not None:
+        return "ask", "undo"
     if step.name not in selected:
         return "skip", "selection"
     if step.when is not None and not when.evaluate(step.when, manner.names):
@@ -107,8 +113,12 @@ def _future(step: Step, manner: Manner, selected: frozenset[str]) -> tuple[Will,
 def _selected(steps: Sequence[Step], selection: Selection) -> frozenset[str]:
     runnable = [step for step in steps if step.kind != "prose"]
     names = [step.name for step in runnable]
-    picked = set(names)
-    wanted = [name for name in (*selection.only, selection.start, selection.end) if name is not None]
+    picked = set(names) & (set(selection.undo) or set(names))
+    wanted = [
+        name
+        for name in (*selection.only, selection.start, selection.end, *selection.undo)
+        if name is not None
+    ]
     for name in wanted:
         _require_known(name, names)
     for step in runnable:

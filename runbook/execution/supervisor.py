@@ -241,6 +241,7 @@ class _Run:
             unattended=record.kind == "unattended" and self.taken is None,
             approved=record.approved,
             by=self._handed.who,
+            undo=plan_folder.selection_of(record).undo,
         )
         supervision = Supervision(
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds

@@ -1,0 +1,29 @@
+"""The order in which a run goes through its steps. Pure."""
+
+from collections.abc import Sequence
+
+from runbook.evidence.plan import PlannedStep
+
+
+def is_declaration(step: PlannedStep) -> bool:
+    """Whether the step only gives parameters their values: it always runs and nobody is asked."""
+    return "parameters" in step.tags or "injected-parameters" in step.tags
+
+
+def ordered(steps: Sequence[PlannedStep], *, undo: Sequence[str] = ()) -> tuple[PlannedStep, ...]:
+    """The steps by position, without those that undo, and each `checks` step right after what it checks.
+
+    `undo`: the steps that this run is there for, in their order, behind the others (which are declarations
+    and `setup`, or skipped).
+    """
+    names = {step.name for step in steps}
+    found: list[PlannedStep] = []
+    for step in steps:
+        if step.undoes is not None or step.checks in names:
+            continue
+        found.append(step)
+        found += [other for other in steps if other.checks == step.name and other.undoes is None]
+    for name in undo:
+        found += [step for step in steps if step.name == name]
+        found += [step for step in steps if step.checks == name]
+    return tuple(found)
