@@ -1,0 +1,118 @@
+"""The server's hook: real pushes to a real bare repository."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.hooks.repository import Repository
+from tests.keys import Key
+from tests.program import made_workspace, program
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def pushed(repo: Repository, tmp_path: Path, alice: Key) -> Repository:
+    """A workspace whose first, unapproved state is on the server's main; the server then has the hook."""
+    root = made_workspace(tmp_path / "ws", alice)
+    made = Repository(root)
+    repo.call("git", "init", "-q", "--bare", str(tmp_path / "server.git"))
+    made.git("init", "-q")
+    made.git("add", ".")
+    made.git("commit", "-qm", "one")
+    made.git("remote", "add", "origin", str(tmp_path / "server.git"))
+    made.git("push", "-q", "origin", "main")
+    hook = tmp_path / "server.git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_bytes((ROOT / "hooks/pre-receive").read_bytes())
+    hook.chmod(0o755)
+    return made
+
+
+def text_of(repo: Repository) -> Path:
+    (found,) = (repo.root / "runbooks").glob("*.py")
+    return found
+
+
+def change(repo: Repository, more: str = '\n# %% More name="more"\nprint("more")\n') -> None:
+    text = text_of(repo)
+    text.write_text(text.read_text() + more)
+
+
+def sign(repo: Repository, key: Key) -> None:
+    name = text_of(repo).stem
+    digest = program(repo.root, "show", name, "--json").json["text"]
+    said = program(repo.root, "review", name, "--env", "prod", "--key", str(key.path), "--text", digest)
+    assert said.code == 0, said.err
+
+
+def test_an_unapproved_change_stays_out_of_a_protected_branch(pushed: Repository) -> None:
+    change(pushed)
+    pushed.git("commit", "-qam", "two")
+    said = pushed.git("push", "origin", "main", code=1)
+
+    assert f"runbooks/{text_of(pushed).name}: refused in prod: " in said
+    assert "pre-receive hook declined" in said
+    pushed.git("push", "-q", "origin", "main:draft")
+
+
+def test_an_approved_change_comes_in(pushed: Repository, alice: Key) -> None:
+    change(pushed)
+    sign(pushed, alice)
+    pushed.git("commit", "-qam", "two")
+    pushed.git("push", "-q", "origin", "main")
+
+
+def test_a_stale_approval_does_not_let_a_change_in(pushed: Repository, alice: Key) -> None:
+    change(pushed)
+    sign(pushed, alice)
+    change(pushed, "\n# %%\nprint('after the review')\n")
+    pushed.git("commit", "-qam", "two")
+
+    assert "refused in prod: " in pushed.git("push", "origin", "main", code=1)
+
+
+def test_a_push_cannot_bring_the_policy_that_lets_it_in(pushed: Repository) -> None:
+    policy = pushed.root / ".runbook/policy.toml"
+    policy.write_text(policy.read_text().replace("approvals = 1", "approvals = 0"))
+    change(pushed)
+    pushed.git("commit", "-qam", "two")
+
+    assert "refused in prod: " in pushed.git("push", "origin", "main", code=1)
+
+
+def test_a_push_cannot_bring_the_signer_who_approves_it(pushed: Repository, bob: Key) -> None:
+    program(pushed.root, "init", ".", "--principal", bob.principal, "--key", str(bob.public), "--yes")
+    change(pushed)
+    sign(pushed, bob)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+
+    assert "refused in prod: " in pushed.git("push", "origin", "main", code=1)
+
+
+def test_a_link_in_place_of_a_runbook_stays_out(pushed: Repository) -> None:
+    (pushed.root / "runbooks/link.py").symlink_to(text_of(pushed).name)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+
+    assert "runbooks/link.py: is a link or a submodule" in pushed.git("push", "origin", "main", code=1)
+
+
+def test_other_files_and_deletions_are_none_of_its_business(pushed: Repository) -> None:
+    (pushed.root / "notes.py").write_text("exit()\n")
+    text_of(pushed).unlink()
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+    pushed.git("push", "-q", "origin", "main")
+
+
+def test_the_protected_branches_can_be_named(pushed: Repository) -> None:
+    server = pushed.root.parent / "server.git"
+    pushed.git("push", "-q", "origin", "main:stable")
+    pushed.call("git", "config", "--add", "runbook.protect", "stable", folder=server)
+    change(pushed)
+    pushed.git("commit", "-qam", "two")
+
+    assert "refused in prod: " in pushed.git("push", "origin", "main:stable", code=1)
+    pushed.git("push", "-q", "origin", "main")
