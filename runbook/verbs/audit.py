@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from runbook.canonical import canonical_json
-from runbook.errors import ExistsError
+from runbook.errors import ExistsError, RefusedError
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import derived, told
 from runbook.evidence.folder import ExecutionFolder
@@ -54,21 +54,34 @@ def place(folder: ExecutionFolder, form: Form) -> Path:
 
 
 def write(folder: ExecutionFolder, form: Form, target: Path | None) -> Path:
-    """Write it to `target`; without one, to its place in the folder as long as that is not sealed.
+    """Write it to `target`; without one, to its place in the folder when a crash left it out there.
 
-    What is there already and says the same is fine. Raises ExistsError when it says something else.
+    What is there already and says the same is fine. Raises ExistsError when it says something else, and
+    RefusedError for a run whose journal has no last word: when it goes on, this could not be replaced any
+    more, and the run never be sealed.
     """
     data = rendered(folder, form)
     path = target or place(folder, form)
-    if target is None and folder.is_sealed() and not path.exists():
-        raise ExistsError(
-            "this execution is sealed: nothing is added to its folder",
-            subject=folder.id,
-            hint="say --output FILE",
-        )
+    if target is None and not path.exists():
+        _require_a_place(folder, form)
     try:
         files.create(path, data)
     except ExistsError:
         if path.read_bytes() != data:
             raise
     return path
+
+
+def _require_a_place(folder: ExecutionFolder, form: Form) -> None:
+    """Raise unless this form belongs into the folder, and only a crash kept it out."""
+    hint = "say --output FILE"
+    if folder.is_sealed():
+        raise ExistsError(
+            "this execution is sealed: nothing is added to its folder", subject=folder.id, hint=hint
+        )
+    if form in ("html", "json"):
+        raise RefusedError(f"{form} is no part of the evidence", subject=folder.id, hint=hint)
+    if told(folder).account.standing.sealed is None:
+        raise RefusedError(
+            "this run has no end yet: its audit would be another", subject=folder.id, hint=hint
+        )

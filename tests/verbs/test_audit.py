@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runbook.errors import EvidenceDamaged, ExistsError
+from runbook.errors import EvidenceDamaged, ExistsError, RefusedError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.verbs import audit
-from tests.execution.staging import staged
+from tests.execution.staging import script, staged
 from tests.program import made_workspace, program
 
 
@@ -77,3 +77,18 @@ def test_the_program_prints_the_same_bytes(tmp_path: Path) -> None:
 
     assert said.code == 0
     assert said.out.encode() == (root / ran.json["execution"] / "audit.md").read_bytes()
+
+
+def test_a_run_without_an_end_gets_no_audit_into_its_folder(tmp_path: Path, home: Path) -> None:
+    with staged(tmp_path / "ws", home) as stage:
+        execution = stage.plan('# %% a\nprint("a")\n# %% b\nprint("b")\n', unattended=False)
+        folder = ExecutionFolder(execution)
+        with stage.start(execution) as session:
+            for form in ("md", "ipynb", "html", "json"):
+                with pytest.raises(RefusedError) as caught:
+                    audit.write(folder, form, None)
+                assert caught.value.hint == "say --output FILE"
+            assert audit.write(folder, "md", tmp_path / "so-far.md").exists()
+            result = session.drive(script("go"))
+
+    assert result.sealed
