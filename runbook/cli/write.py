@@ -24,6 +24,9 @@ def init(
         list[str] | None, typer.Option(help="A person to enrol (user@example.com); once per --key.")
     ] = None,
     key: Annotated[list[str] | None, typer.Option(help="Their public key, FILE.pub.")] = None,
+    git_hooks: Annotated[
+        bool | None, typer.Option("--git-hooks/--no-git-hooks", help="Put git's pre-commit hook in, or out.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
@@ -39,6 +42,8 @@ def init(
     if actions and not yes:
         _ask("Do it?")
     verb.carry_out(root, actions)
+    if git_hooks is not None:
+        _git_hooks(root, around, wanted=git_hooks, quiet=json)
     if json:
         rows = [{"path": a.path, "what": a.what} for a in actions]
         show.json({"schema": 1, "root": str(root), "actions": rows})
@@ -46,6 +51,15 @@ def init(
         has_example = any(verb.EXAMPLE_SLUG in action.path for action in actions)
         then = f", then `runbook run {verb.EXAMPLE_SLUG}`" if has_example else ""
         show.say(f"done; next: `runbook list`{then}")
+
+
+def _git_hooks(root: Path, around: Any, *, wanted: bool, quiet: bool) -> None:
+    from runbook.verbs import githooks
+
+    done = (githooks.install if wanted else githooks.remove)(root, around=around)
+    if not quiet:
+        other = "; the one that stood there runs first" if wanted else "; the one before it is back"
+        show.say(f"{done.path}: {done.did}{other if done.chained else ''}")
 
 
 def _announce(root: Path, actions: Any) -> None:

@@ -104,3 +104,16 @@ def test_outside_a_repository_nothing_is_installed(tmp_path_factory: pytest.Temp
     folder = tmp_path_factory.mktemp("outside")
     with pytest.raises(FormatError, match="not inside a git repository"):
         install(folder, around=around(folder))
+
+
+def test_init_installs_and_removes_the_hook(repo: Repository) -> None:
+    own = repo.root / ".git/hooks/pre-commit"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    said = repo.call("runbook", "init", ".", "--git-hooks", "--yes")
+    assert "/.git/hooks/pre-commit: installed; the one that stood there runs first\n" in said
+    assert own.read_text() == SCRIPT
+    said = repo.call("runbook", "init", ".", "--no-git-hooks", "--yes")
+    assert "/.git/hooks/pre-commit: removed; the one before it is back\n" in said
+    assert own.read_text() == "#!/bin/sh\n"
