@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := $(VENV)/.stamps
+# JupyterLab, and the program beside it, for tests/jupyter: apart, because its server makes imports slow.
+JUPYTER := .venv-jupyter
 # The tests need more processes than cores: most of their time is waiting for kernels.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 300
@@ -40,6 +42,15 @@ $(STAMPS)/bench: $(STAMPS)/dev requirements/bench.txt
 	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(JUPYTER)/.stamp: $(STAMPS)/venv requirements/run.txt requirements/build.txt requirements/jupyter.txt pyproject.toml
+	@echo "setting up $(JUPYTER)"
+	@$(PYTHON) -m venv $(JUPYTER)
+	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+	  -r requirements/build.txt -r requirements/run.txt
+	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/jupyter.txt
+	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@touch $@
+
 demo: $(STAMPS)/run
 	@$(BIN)/runbook verify disk_space --env prod --unattended
 	@$(BIN)/runbook run disk_space --env prod --unattended -p folder=. -p most_percent=100
@@ -51,7 +62,7 @@ check: $(STAMPS)/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+test: check $(JUPYTER)/.stamp
 	$(PYTEST)
 
 format: $(STAMPS)/dev
@@ -68,9 +79,9 @@ soak: $(STAMPS)/dev
 	RUNBOOK_SOAK=1 $(PYTEST) --timeout 7200 -m "soak or not soak"
 
 lock:
-	cd requirements && for name in build run dev bench; do \
+	cd requirements && for name in build run dev bench jupyter; do \
 	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 	    $$name.in -o $$name.txt; done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(JUPYTER) .mypy_cache .ruff_cache .pytest_cache .hypothesis
