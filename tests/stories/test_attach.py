@@ -296,3 +296,80 @@ def test_a_run_that_nobody_goes_on_with_is_sealed_by_a_script(desk: Desk) -> Non
     assert (said.code, said.err) == (0, "")
     assert folder.is_sealed()
     assert program(desk.root, "resume", folder.id, "--seal").code == 2
+
+
+WHOLE = """
+    # %% look name="look" tags=["read-only"]
+    print("looked " + "around")
+    # %% optional name="optional"
+    print("never")
+    # %% flaky name="flaky"
+    import os
+    print("try", os.path.exists("mended"))
+    assert os.path.exists("mended"), "not yet"
+    # %% [markdown] name="tell" tags=["manual"]
+    # Tell them.
+    # %% change name="change" tags=["danger"]
+    open("changed", "w").close()
+    # %% put-back name="put-back" undoes="change"
+    os.unlink("changed")
+    # %% last name="last"
+    print("never")
+"""
+
+
+def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk) -> None:
+    """Skip, failure, retry, manual, danger, undo, note, stop; Ctrl-C leaves, the other terminal goes on."""
+    desk.write(WHOLE)
+    first = desk.at_terminal("run", "x.py")
+
+    def answer(terminal: "pexpect.spawn[str]", question: str, *lines: str) -> None:
+        terminal.expect_exact(question)
+        for line in lines:
+            terminal.expect_exact("  > ")
+            terminal.sendline(line)
+
+    answer(first, "? Run look?", "what?", "r")  # what is none of the choices is said, and asked again
+    first.expect_exact("looked around")
+    answer(first, "? Run optional?", "s not today")
+    answer(first, "? Run flaky?", "r")
+    first.expect_exact("AssertionError: not yet")
+    first.expect_exact("? flaky: failed. What now?")
+    first.expect_exact("  > ")
+    first.sendintr()
+    first.expect_exact("you left; the run goes on, or waits")
+    first.expect(pexpect.EOF)
+    first.close()
+    assert first.exitstatus == 130
+
+    (folder,) = executions_below(desk.root / "executions")
+    (folder.work / "mended").touch()
+    second = desk.at_terminal("attach", folder.id, name="bob")
+    second.expect_exact("looked around")
+    answer(second, "? flaky: failed. What now?", "t")
+    answer(second, "? tell is done by a person. Was it done?", "n asked for them", "d mailed")
+    answer(second, "Type its name to run it.", "r", "change")
+    answer(second, "? Run last?", "u")
+    second.expect_exact("ok put-back succeeded")
+    answer(second, "? Run last?", "q enough")
+    second.expect(pexpect.EOF)
+    second.close()
+
+    assert second.exitstatus == 7
+    assert not (folder.work / "changed").exists()
+    said = [
+        (event.text("by")[:3], event.text("choice"), event.text("words"))
+        for event in kinds(folder)
+        if event.kind == "answer"
+    ]
+    assert said == [
+        ("ali", "run", ""),
+        ("ali", "skip", "not today"),
+        ("ali", "run", ""),
+        ("bob", "retry", ""),
+        ("bob", "note", "asked for them"),
+        ("bob", "done", "mailed"),
+        ("bob", "run", "change"),
+        ("bob", "undo", ""),
+        ("bob", "stop", "enough"),
+    ]
