@@ -61,6 +61,8 @@ def given_since(runbook: Runbook, request: Request, *, workspace: Workspace) -> 
         data = files.read_inside(workspace.root, request.path, limit_bytes=_LIMIT_BYTES)
     except RunbookError:
         return ()
+    if data == request.data:
+        return ()
     now = read(data).runbook
     if now is None or now.text != runbook.text:
         return ()
