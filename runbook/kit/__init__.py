@@ -8,6 +8,7 @@ sh("ls {folder} | wc -l", folder=path)       # one shell line; each value become
 
 from runbook.kit.commands import CommandError, Ran, TransportError, sh
 from runbook.kit.declarations import Bounds, Secret, Text, secret
+from runbook.kit.patience import retry, wait_until
 from runbook.kit.remarks import note
 from runbook.kit.surroundings import context
 
@@ -20,6 +21,8 @@ __all__ = [
     "TransportError",
     "context",
     "note",
+    "retry",
     "secret",
     "sh",
+    "wait_until",
 ]
