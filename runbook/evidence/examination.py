@@ -24,6 +24,7 @@ class Examiner:
         self._attempts: dict[str, int] = {}
         self._open: dict[str, str] = {}  # step → source of the attempt that has no end yet
         self._replies: dict[str, str] = {}  # request → the last status the kernel gave
+        self._well: dict[str, str] = {}  # request → the step that is called well ended for it
         self._last_m: int | None = None
         self._sealed: Event | None = None
         self.problems: list[tuple[int, str]] = []
@@ -101,11 +102,17 @@ class Examiner:
             self._say(line, f"{name!r} is called {event.text('state')} without the kernel's reply")
         elif self._replies.get(event.text("message"), "ok") != "ok":
             self._say(line, f"{name!r} is called {event.text('state')} against the kernel's reply")
+        if event.text("message"):
+            self._well[event.text("message")] = name
 
     def _replied(self, event: Event) -> None:
         content = event.payload.get("content")
         status = content.get("status") if isinstance(content, Mapping) else None
         self._replies[event.text("parent")] = status if isinstance(status, str) else "unreadable"
+        # Code of a step can send a reply before the kernel's own comes.
+        name = self._well.get(event.text("parent"))
+        if name is not None and status != "ok":
+            self._say(event.seq + 1, f"the kernel's reply to {name!r} came after its end, and is not ok")
 
     def _executed(self, event: Event, name: str) -> None:
         content = event.payload.get("content")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.verification import verify_execution
 from tests.execution.staging import Stage
 
 REPLY = 'kernel.send_response(kernel.iopub_socket, "runbook_reply", {"status": "ok", "execution_count": 1})'
@@ -51,3 +53,29 @@ def test_a_failure_that_nobody_is_shown_is_a_failure(stage: Stage) -> None:
     """)
 
     assert [step.state for step in result.steps] == ["succeeded", "failed"]
+
+
+def test_a_forged_reply_is_found_out_when_the_kernels_own_comes(stage: Stage) -> None:
+    result, _ = stage.run(f"""
+    # %% forge
+    import time
+    kernel = get_ipython().kernel
+    parent, ident = kernel.get_parent("shell"), kernel._shell_parent_ident.get()
+    reply = {{"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {{}}}}
+    kernel.session.send(kernel.shell_stream, "execute_reply", reply, parent=parent, ident=ident)
+    kernel.shell_stream.flush()
+    {IDLE}
+    time.sleep(0.3)
+    raise ValueError("no")
+    # %% after
+    print("after")
+    """)
+
+    verdict = verify_execution(ExecutionFolder(result.execution))
+
+    assert result.outcome != "succeeded"
+    assert [step.state for step in result.steps] == ["succeeded", "failed"]
+    assert verdict.verdict == "TAMPERED"
+    assert "the kernel's reply to 'forge' came after its end, and is not ok" in [
+        finding.message for finding in verdict.findings
+    ]
