@@ -1,8 +1,8 @@
 """Ping-pong: another program that undoes what we write, over and over, and its likely cause. Pure.
 
 What counts is that the side which we wrote is changed by somebody else right afterwards. Within ten seconds:
-three times back to what both sides said two rounds before, or ten times to anything. A person who edits one
-side, back and forth and as fast as they like, never crosses us.
+three times back to what both sides said two rounds before, or thirty times to anything. A person who edits
+one side, back and forth and as fast as they like, never crosses us.
 """
 
 import re
@@ -12,7 +12,7 @@ import msgspec
 
 _WINDOW_SECONDS = 10.0
 _FLIPS = 3
-_CROSSED = 10
+_CROSSED = 30
 _REST_SECONDS = 60.0
 
 _FORMATS = re.compile(r"^#? *formats *: *['\"]?([^'\"\n]+)", re.MULTILINE)

@@ -152,9 +152,9 @@ def test_a_person_who_goes_back_and_forth_is_left_alone() -> None:
 
 
 def test_crossing_without_end_is_noticed_though_nothing_repeats() -> None:
-    answers = played(PingPong(), [str(turn) for turn in range(20)], pause=0.1)
+    answers = played(PingPong(), [str(turn) for turn in range(40)], pause=0.1)
 
-    assert answers.index(True) == 10
+    assert answers.index(True) == 30
 
 
 def test_the_likely_cause_is_named() -> None:
