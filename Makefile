@@ -1,7 +1,6 @@
 # Everything sets itself up in .venv from python3 (3.11 or newer), make, git and OpenSSH's client.
 PYTHON ?= python3
 VENV := .venv
-JUPYTER := .venv-jupyter
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := $(VENV)/.stamps
@@ -11,7 +10,7 @@ JUPYTER := .venv-jupyter
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 300
 
-.PHONY: help jupyter demo test check format bench resign soak lock clean
+.PHONY: help demo test check format bench resign soak lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,7 +18,6 @@ help:
 	@echo "make test    formatting, lint, types, import contracts, all tests"
 	@echo "make check   the same without the tests"
 	@echo "make format  write the formatting"
-	@echo "make jupyter set up JupyterLab in .venv-jupyter, for the tests beside it"
 	@echo "make bench   measure the budgets beside their peers"
 	@echo "make resign  sign the examples anew with a fresh throw-away key"
 	@echo "make soak    the long versions of the random tests"
@@ -52,17 +50,6 @@ $(JUPYTER)/.stamp: $(STAMPS)/venv requirements/run.txt requirements/build.txt re
 	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/jupyter.txt
 	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
 	@touch $@
-
-# Beside .venv, not in it: there a plain `import nbformat` would cost a second, and the tests shall be quick.
-$(JUPYTER)/.stamps/jupyter: requirements/jupyter.txt requirements/build.txt pyproject.toml
-	@echo "setting up $(JUPYTER)"
-	@$(PYTHON) -m venv $(JUPYTER)
-	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
-	  -r requirements/build.txt -r requirements/jupyter.txt
-	@$(JUPYTER)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
-	@mkdir -p $(@D) && touch $@
-
-jupyter: $(JUPYTER)/.stamps/jupyter
 
 demo: $(STAMPS)/run
 	@$(BIN)/runbook verify disk_space --env prod --unattended
