@@ -112,6 +112,8 @@ def load(root: Path, around: Surroundings) -> Workspace:
     written = decode_toml(data, WorkspaceFile, name=MARK)
     for folder in (*written.runbooks, written.executions):
         _require_below(folder)
+    for folder in written.runbooks:
+        _require_apart(folder, written.executions)
     return Workspace(root=root, loose=False, settings=resolve(written, around))
 
 
@@ -119,6 +121,15 @@ def _require_below(folder: str) -> None:
     path = Path(folder)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ConfigError(f"{folder!r} must be a folder below the workspace", subject=MARK)
+    if any(part.startswith(".") for part in path.parts):  # git's own, and the trust files'
+        raise ConfigError(f"{folder!r} must not lie in a hidden folder", subject=MARK)
+
+
+def _require_apart(runbooks: str, executions: str) -> None:
+    """Evidence among runbooks would be taken for runbooks, and written into; and the other way round."""
+    one, other = Path(runbooks), Path(executions)
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise ConfigError(f"runbooks ({runbooks!r}) and executions ({executions!r}) overlap", subject=MARK)
 
 
 def resolve(written: WorkspaceFile | None, around: Surroundings) -> Settings:

@@ -63,6 +63,28 @@ def test_folders_must_lie_below_the_workspace(tmp_path: Path, folder: str) -> No
         load(root, around(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('executions = ".git/hooks"', "'.git/hooks' must not lie in a hidden folder"),
+        ('executions = ".runbook/withdrawn"', "'.runbook/withdrawn' must not lie in a hidden folder"),
+        ('executions = "runbooks"', "runbooks ('runbooks') and executions ('runbooks') overlap"),
+        (
+            'runbooks = ["ops"]\nexecutions = "ops/done"',
+            "runbooks ('ops') and executions ('ops/done') overlap",
+        ),
+        ('runbooks = ["executions/x"]', "runbooks ('executions/x') and executions ('executions') overlap"),
+    ],
+)
+def test_evidence_has_a_folder_of_its_own(tmp_path: Path, lines: str, words: str) -> None:
+    root = made(tmp_path, f"version = 1\n{lines}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load(root, around(tmp_path))
+
+    assert caught.value.message == words
+
+
 def test_the_workspace_file_cannot_say_what_a_run_may_touch(tmp_path: Path) -> None:
     root = made(tmp_path, 'version = 1\ntrust = "worktree"\n')
 
