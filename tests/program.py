@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ def program(folder: Path, *words: str, **env: str) -> Said:
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def inside(folder: Path, *words: str, **env: str) -> Said:
+    """Run the program in this process, as if started in `folder` with no terminal: four times as fast."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        code = main(words)
+    said = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return Said(code, *said)
+
+
 class Caller:
     """Calls the program in this process: for what does not need one of its own."""
 
@@ -64,7 +77,7 @@ def made_workspace(folder: Path, *people: Key, profile: str = "solo") -> Path:
     """A workspace as `init` makes it, with these people enrolled."""
     folder.mkdir(parents=True, exist_ok=True)
     words = [word for key in people for word in ("--principal", key.principal, "--key", str(key.public))]
-    said = program(folder, "init", ".", "--profile", profile, *words, "--yes")
+    said = inside(folder, "init", ".", "--profile", profile, *words, "--yes")
     assert said.code == 0, said.err
     return folder
 

@@ -12,6 +12,7 @@ from runbook.evidence.verification import ExecutionVerdict
 from runbook.execution.session import Result
 from runbook.instants import stamp
 from runbook.text.runbook import Entry, Runbook, Step
+from runbook.verbs.history import execution_path
 from runbook.verbs.names import Opened
 from runbook.verbs.review import Review
 from runbook.verbs.show import require_runbook
@@ -298,9 +299,8 @@ def summaries(rows: Sequence[Summary]) -> None:
 
 def plain_summary(row: Summary, workspace: Workspace) -> dict[str, Any]:
     """`history --json`: one execution."""
-    month = f"{row.id[:4]}-{row.id[4:6]}"
     return {
-        "execution": workspace.relative(workspace.executions / month / row.id),
+        "execution": workspace.relative(execution_path(workspace, row.id)),
         "id": row.id,
         "runbook": row.runbook,
         "title": row.title,

@@ -19,14 +19,14 @@ def status(
     json: Json = False,
 ) -> None:
     """List the runs that live now, and those whose supervisor died."""
-    from runbook.verbs.history import living
+    from runbook.verbs.history import execution_path, living
 
     here = workspace(surroundings())
     runs = living(here)
     if json:
         rows = [
             {
-                "execution": here.relative(here.executions / f"{run.id[:4]}-{run.id[4:6]}" / run.id),
+                "execution": here.relative(execution_path(here, run.id)),
                 "supervisor": run.supervisor if run.alive else None,
                 "kernel": run.kernel,
                 "step": run.running,

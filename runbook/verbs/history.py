@@ -1,7 +1,11 @@
 """`history` and `status`: the executions there were, and the runs that live. Verifies nothing."""
 
+from pathlib import Path
+
 import msgspec
 
+from runbook.errors import RunbookError
+from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.summary import Summary, summaries
 from runbook.workspace import Surroundings, Workspace
 
@@ -37,7 +41,26 @@ def _path(workspace: Workspace, name: str, around: Surroundings) -> str:
 def living(workspace: Workspace) -> tuple[Summary, ...]:
     """The runs whose supervisor lives, and those whose supervisor died without an end: somebody must look."""
     return tuple(
-        each
+        _with_processes(workspace, each)
         for each in summaries(workspace.executions)
         if each.alive or (each.started is not None and not each.sealed)
     )
+
+
+def _with_processes(workspace: Workspace, each: Summary) -> Summary:
+    """With the process numbers that the supervisor wrote down for the living: the journal tells of a kernel
+    only once it has answered, and the first question may come before."""
+    if not each.alive or each.kernel is not None:
+        return each
+    from runbook.execution import lease  # here: `status` is light while nothing runs
+
+    try:
+        held = lease.read(ExecutionFolder(execution_path(workspace, each.id)))
+    except RunbookError:  # it has ended meanwhile
+        return each
+    return msgspec.structs.replace(each, supervisor=held.supervisor, kernel=held.kernel)
+
+
+def execution_path(workspace: Workspace, identity: str) -> Path:
+    """Where the execution of this id lies: in the folder of its month."""
+    return workspace.executions / f"{identity[:4]}-{identity[4:6]}" / identity

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.keys import Key, KeyKind, make_key
-from tests.program import Caller, Said, made_workspace, program
+from tests.program import Caller, Said, inside, made_workspace, program
 
 TEXT = """\
 # %% name="parameters" tags=["parameters"]
@@ -52,10 +52,10 @@ def run(ws: Path, *words: str, code: int, **env: str) -> Said:
 
 def record_is_true(ws: Path, outcome: str, **states: str) -> dict[str, Any]:
     """The newest execution checks, and says these states; returns it as `show --json` has it."""
-    shown: dict[str, Any] = program(ws, "show", "latest", "--json").json
+    shown: dict[str, Any] = inside(ws, "show", "latest", "--json").json
     assert shown["outcome"] == outcome
     assert {step["name"]: step["state"] for step in shown["steps"]}.items() >= states.items()
-    (verdict,) = program(ws, "verify", "latest", "--json").json["executions"]
+    (verdict,) = inside(ws, "verify", "latest", "--json").json["executions"]
     assert verdict["verdict"] == "UNSIGNED", verdict
     assert verdict["outcome"] == outcome
     return shown
@@ -313,7 +313,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_the_record_says_unknown(ws: Path
         ("go", "unknown"),
         ("never", "pending"),
     ]
-    (verdict,) = program(ws, "verify", "latest", "--json").json["executions"]
+    (verdict,) = inside(ws, "verify", "latest", "--json").json["executions"]
     assert verdict["verdict"] == "INCOMPLETE"
 
 
@@ -335,10 +335,10 @@ def test_a_full_disk_behind_standard_output_is_no_bug(ws: Path) -> None:
 
 
 def review(ws: Path, *words: str, **env: str) -> Said:
-    program(ws, "fmt", "restart")
-    text = program(ws, "show", "restart", "--json").json["text"]
+    inside(ws, "fmt", "restart")
+    text = inside(ws, "show", "restart", "--json").json["text"]
     before = (ws / "runbooks/restart.py").read_bytes()
-    said = program(ws, "review", "restart", "--env", "prod", "--text", text, *words, **env)
+    said = inside(ws, "review", "restart", "--env", "prod", "--text", text, *words, **env)
     assert said.code == 0 or (ws / "runbooks/restart.py").read_bytes() == before
     return said
 
@@ -375,7 +375,7 @@ def test_a_key_file_that_is_not_there_is_named(ws: Path) -> None:
 def test_a_locked_key_without_a_terminal_does_not_wait(ws: Path, tmp_path: Path) -> None:
     locked = make_key(tmp_path, "alice@example.com", KeyKind.ED25519, passphrase="secret")
     words = ("--principal", "alice@example.com", "--key", str(locked.public), "--yes")
-    assert program(ws, "init", ".", *words).code == 0
+    assert inside(ws, "init", ".", *words).code == 0
 
     said = review(ws, "--key", str(locked.path))
 
@@ -445,7 +445,7 @@ def test_a_kernel_that_dies_is_said_to_have_died(ws: Path) -> None:
 
     assert said.json["outcome"] in ("failed", "unknown")
     record_is_true(ws, said.json["outcome"], one="succeeded", dies="kernel-died", never="pending")
-    assert "last words" in program(ws, "audit", "latest").out
+    assert "last words" in inside(ws, "audit", "latest").out
 
 
 def test_a_step_that_prints_50_mb_is_kept_whole(ws: Path) -> None:
@@ -459,7 +459,7 @@ def test_a_step_that_prints_50_mb_is_kept_whole(ws: Path) -> None:
     kept = sum(path.stat().st_size for path in [folder / "journal.jsonl", *folder.glob("blobs/*")])
     assert kept > 50_000_000
     assert len(said.out) < 1000
-    audit = program(ws, "audit", "latest").out
+    audit = inside(ws, "audit", "latest").out
     assert "THE END" in audit
     assert len(audit) < 1_000_000
     record_is_true(ws, "succeeded", talks="succeeded")
@@ -500,7 +500,7 @@ def test_code_of_a_second_client_is_told_and_the_step_is_not_called_succeeded(ws
     states = {step["name"]: step["state"] for step in said.json["steps"]}
     assert "unknown" in states.values()
     assert states["never"] == "pending"
-    assert "another client" in program(ws, "audit", "latest").out
+    assert "another client" in inside(ws, "audit", "latest").out
 
 
 # Nothing hostile reaches the screen
@@ -538,7 +538,7 @@ def test_hostile_output_is_inert_on_the_screen_and_in_the_audit(ws: Path) -> Non
 
     assert said.code == 0
     assert not CONTROL.search(said.out + said.err)
-    audit = program(ws, "audit", "latest").out
+    audit = inside(ws, "audit", "latest").out
     assert not CONTROL.search(audit)
-    html = program(ws, "audit", "latest", "--to", "html").out
+    html = inside(ws, "audit", "latest", "--to", "html").out
     assert "<script>alert" not in html

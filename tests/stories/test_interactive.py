@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.keys import Key
-from tests.program import Seat, made_workspace, program
+from tests.program import Seat, inside, made_workspace
 
 TEXT = """\
 # %% [markdown]
@@ -51,7 +51,7 @@ def ws(tmp_path: Path, alice: Key) -> Iterator[Path]:
     """A workspace; whatever still runs in it at the end is ended."""
     root = made_workspace(tmp_path / "w", alice)
     yield root
-    for run in program(root, "status", "--json").json["runs"]:
+    for run in inside(root, "status", "--json").json["runs"]:
         for pid in (run["supervisor"], run["kernel"]):
             if pid is not None and psutil.pid_exists(pid):
                 psutil.Process(pid).kill()
@@ -63,7 +63,7 @@ def write(ws: Path, text: str, name: str = "x") -> None:
 
 def last(ws: Path) -> dict[str, Any]:
     """The newest execution, as `show --json` has it."""
-    shown: dict[str, Any] = program(ws, "show", "latest", "--json").json
+    shown: dict[str, Any] = inside(ws, "show", "latest", "--json").json
     return shown
 
 
@@ -72,7 +72,7 @@ def states(ws: Path) -> dict[str, str]:
 
 
 def events(ws: Path, kind: str) -> list[dict[str, Any]]:
-    told = program(ws, "audit", "latest", "--to", "json").json["events"]
+    told = inside(ws, "audit", "latest", "--to", "json").json["events"]
     return [event for event in told if event["kind"] == kind]
 
 
@@ -80,7 +80,7 @@ def until_waiting(ws: Path) -> dict[str, Any]:
     """The run's line in `status`, once it waits for a person."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        runs = program(ws, "status", "--json").json["runs"]
+        runs = inside(ws, "status", "--json").json["runs"]
         if runs and runs[0]["state"] == "waiting":
             found: dict[str, Any] = runs[0]
             return found
@@ -133,7 +133,7 @@ def test_a_whole_run_at_a_terminal(ws: Path) -> None:
     assert [event["words"] for event in events(ws, "note")] == ["calling the owner"]
     (attested,) = events(ws, "attested")
     assert attested["words"] == "told them in the channel"
-    audit = program(ws, "audit", "latest").out
+    audit = inside(ws, "audit", "latest").out
     for words in (
         "put back; it is known",
         "nothing to clean",
@@ -248,7 +248,7 @@ def test_a_closed_window_ends_nothing_and_another_one_goes_on(ws: Path) -> None:
     other.asked("Run b?", "r")
     assert other.leaves() == 0
     assert "b ran" in other.screen
-    assert program(ws, "status", "--json").json["runs"] == []
+    assert inside(ws, "status", "--json").json["runs"] == []
 
 
 def test_a_hang_up_signal_does_not_end_the_step(ws: Path) -> None:
@@ -309,14 +309,14 @@ def test_json_at_a_terminal_keeps_standard_output_for_the_last_line(ws: Path, tm
 
 
 def test_an_expired_approval_wants_a_reason_in_words(ws: Path, alice: Key) -> None:
-    program(ws, "create", "Restart")
+    inside(ws, "create", "Restart")
     policy = ws / ".runbook/policy.toml"
     policy.write_text(
         policy.read_text().replace('environments = ["prod"]', 'environments = ["prod"]\nexpired = "reason"')
     )
-    text = program(ws, "show", "restart", "--json").json["text"]
+    text = inside(ws, "show", "restart", "--json").json["text"]
     words = ("--env", "prod", "--key", str(alice.path), "--text", text)
-    assert program(ws, "review", "restart", *words, "--expires", "1s").code == 0
+    assert inside(ws, "review", "restart", *words, "--expires", "1s").code == 0
     time.sleep(1.1)
     seat = Seat(ws, "run", "restart", "--env", "prod")
     seat.prompted("why must it run now?", "the site is down")
@@ -324,4 +324,4 @@ def test_an_expired_approval_wants_a_reason_in_words(ws: Path, alice: Key) -> No
     seat.leaves()
 
     assert "its approval has EXPIRED; reason: the site is down" in seat.screen
-    assert "the site is down" in program(ws, "audit", "latest").out
+    assert "the site is down" in inside(ws, "audit", "latest").out

@@ -20,7 +20,7 @@ from runbook.text.entries import with_entries
 from runbook.text.reader import read
 from runbook.text.runbook import Entry
 from tests.keys import Key, KeyKind, make_key
-from tests.program import Seat, made_workspace, program
+from tests.program import Seat, inside, made_workspace, program
 
 COMMENTS = """\
 # %% Comments name="comments"
@@ -55,14 +55,14 @@ def kernels(tmp_path: Path, home: Path) -> Path:
 
 
 def ok(ws: Path, *words: str, **env: str) -> str:
-    said = program(ws, *words, **env)
+    said = inside(ws, *words, **env)
     assert said.code == 0, said
     return said.out
 
 
 def told(ws: Path, *words: str, code: int = 0) -> Any:
     """The last line of a call with --json."""
-    said = program(ws, *words, "--json")
+    said = inside(ws, *words, "--json")
     assert said.code == code, said
     return said.json
 
@@ -93,7 +93,7 @@ def in_normal_form(ws: Path, name: str, cells: str) -> Path:
     """Write a runbook of these cells as `fmt` leaves it."""
     path = ws / f"runbooks/{name}.py"
     path.write_text(cells)
-    program(ws, "fmt", name)
+    inside(ws, "fmt", name)
     return path
 
 
@@ -521,4 +521,4 @@ def test_every_line_of_json_can_be_read(ws: Path) -> None:
         ("history",),
         ("find", "df"),
     ):
-        assert json.loads(program(ws, *words, "--json").out)["schema"] == 1
+        assert json.loads(inside(ws, *words, "--json").out)["schema"] == 1
