@@ -1,5 +1,6 @@
 """The verbs that write runbooks and workspaces: `init`, `create`, `edit`, `fmt`, `convert`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,14 +100,30 @@ def create(
 
 
 @app.command()
-def edit(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def edit(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    jupyter: Annotated[
+        bool, typer.Option("--jupyter", help="In JupyterLab, with a watch that keeps both in step.")
+    ] = False,
+) -> None:
     """Open a runbook in $EDITOR, then say what lint finds."""
-    from runbook.verbs.edit import edit as verb
-
     around = surroundings()
-    found = verb(workspace(around), name, around=around)
+    if jupyter:
+        from runbook.verbs.jupyter import edit_in_jupyter
+
+        found = edit_in_jupyter(workspace(around), name, around=around, tell=_say_now)
+    else:
+        from runbook.verbs.edit import edit as verb
+
+        found = verb(workspace(around), name, around=around)
     for finding in found:
         show.say(f"{finding.path}:{finding.line or 1}: {finding.code}: {finding.message}")
+
+
+def _say_now(words: str) -> None:
+    """Before another program takes the terminal."""
+    show.say(words)
+    sys.stdout.flush()
 
 
 @app.command()
