@@ -156,5 +156,9 @@ def entry() -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = _output_lost(error) or code
+        code = _output_lost(error)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody can be told; Python must not try again, and end with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     sys.exit(code)
