@@ -12,7 +12,7 @@ CHOICES: dict[Asks, tuple[Choice, ...]] = {
     "manual": ("done", "decline", "skip", "undo", "note", "stop"),
     "failed": ("retry", "continue", "check", "undo", "note", "stop"),
     "held": ("run", "skip", "undo", "note", "stop"),
-    "input": (),
+    "input": ("say",),
 }
 
 

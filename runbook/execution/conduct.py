@@ -14,65 +14,13 @@ import msgspec
 from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
+from runbook.execution.actions import Action, Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.asking import CHOICES, require_fit, words_of
 from runbook.execution.order import is_declaration, ordered
 from runbook.execution.past import DONE_WELL, Past
-from runbook.execution.questions import Answer, Asks, Choice, Question
+from runbook.execution.questions import Answer, Asks, Question
 
-EndReason = Literal["done", "failed", "stopped", "kernel-died"]
 _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """Send the step to the kernel. `by`: a person, or `text` when the text asks for another attempt."""
-
-    step: str
-    attempt: int
-    by: str
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """Write the question down and wait for an answer."""
-
-    question: Question
-
-
-class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """A question that was answered before the run: write both down, wait for nobody."""
-
-    question: Question
-    choice: Choice
-    how: Literal["approval", "default"]
-
-
-class Skip(msgspec.Struct, frozen=True, kw_only=True):
-    step: str
-    reason: str
-    words: str
-
-
-class Attest(msgspec.Struct, frozen=True, kw_only=True):
-    """A manual step was done, or was not (`done` False)."""
-
-    step: str
-    done: bool
-    by: str
-    words: str
-
-
-class Note(msgspec.Struct, frozen=True, kw_only=True):
-    step: str
-    by: str
-    words: str
-
-
-class End(msgspec.Struct, frozen=True, kw_only=True):
-    """The run is over; what has no state stays pending."""
-
-    reason: EndReason
-
-
-Action = Run | Ask | Settle | Skip | Attest | Note | End
 
 
 class Conduct:
@@ -212,17 +160,35 @@ class Conduct:
                 self._detours.append(answer.step or question.undo[0])
             case "check":
                 self._detours.append(answer.step or question.check[0])
+            case "say":
+                pass  # for the step, which runs
             case "stop":
                 self._end = "stopped"
             case "edit":
                 raise RuntimeError("edit is not offered by any question")
         return question
 
+    def ask_input(self, step: str, prompt: str) -> Ask:
+        """A step that runs asks the operator something; `withdraw` when it asks no more."""
+        ask = self._ask(self._steps[step], "input")
+        self._asked = msgspec.structs.replace(ask.question, words=f"{ask.question.words} {prompt}".strip())
+        return Ask(question=self._asked)
+
+    def withdraw(self) -> Question | None:
+        """Nobody waits for the answer to the open question any more; returns it."""
+        left, self._asked = self._asked, None
+        return left
+
     def stop(self, reason: EndReason = "stopped") -> Question | None:
         """End the run at the next chance; returns the question that this leaves unanswered, if any."""
         left, self._asked = self._asked, None
         self._end = self._end or reason
         return left
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether there may be somebody to ask."""
+        return not self._unattended
 
     @property
     def open_question(self) -> Question | None:

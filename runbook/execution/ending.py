@@ -6,8 +6,8 @@ from runbook.errors import EvidenceDamaged, ExistsError, RunbookError, StorageEr
 from runbook.evidence import derive
 from runbook.evidence.events import Event, Outcome
 from runbook.evidence.folder import ExecutionFolder
+from runbook.execution.actions import EndReason
 from runbook.execution.chronicle import Chronicle
-from runbook.execution.conduct import EndReason
 from runbook.system import clock
 
 

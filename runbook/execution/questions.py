@@ -24,6 +24,7 @@ Choice = Literal[
     "done",  # a manual step was done; words say how
     "decline",  # a manual step was not done; words say why
     "note",  # write words into the journal and ask again
+    "say",  # what a step that called `input()` gets; recorded like every answer
     "stop",  # end the run here; words may say why
 ]
 

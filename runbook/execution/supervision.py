@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
 from runbook.execution import kernel_tree
+from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.chronicle import Chronicle
-from runbook.execution.conduct import Ask, Attest, Conduct, End, EndReason, Note, Run, Settle, Skip
+from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
 from runbook.execution.guard import Guard
 from runbook.execution.kernel_launch import KernelProcess
-from runbook.execution.kernel_values import Reply
+from runbook.execution.kernel_values import InputRequest, Reply
 from runbook.execution.messages import Command, Mode
 from runbook.execution.past import Open
 from runbook.execution.plan import Plan
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 KERNEL_SECONDS = 60
 FOREIGN = "foreign: somebody else ran code in the kernel"
 _AS_LONG_AS_IT_TAKES = 1e9
+_PROMPT_CHARACTERS = 2000
 KILL_SECONDS = 5
 """How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
 
@@ -54,6 +56,7 @@ class Supervision:
         self._connecting: asyncio.Task[KernelClient] | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
+        self._typed: asyncio.Future[str | None] | None = None  # what a step that asked gets
         self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
         self._foreign = 0  # how much of somebody else's code was seen when the last step ended
         self.failure: RunbookError | None = None
@@ -78,6 +81,8 @@ class Supervision:
     def answered(self, answer: Answer, *, by: str) -> None:
         question = self._conduct.answered(answer, by=by)
         tell_answer(self._chronicle, question, answer, by=by, how="terminal")
+        if question.asks == "input" and self._typed is not None and not self._typed.done():
+            self._typed.set_result(answer.words)
         self._chronicle.boundary()
         self.control.asked(None)
         self._woken.set()
@@ -219,6 +224,29 @@ class Supervision:
             self._running = None
         self._conduct.ended(action.step, self._tell_end(action, reply))
 
+    async def _input(self, request: InputRequest) -> str | None:
+        """Put a step's `input()` to the operator. The answer is evidence; so passwords are not asked for."""
+        if request.password or request.step is None:
+            self._chronicle.tell(
+                "note",
+                step=request.step,
+                by="runbook",
+                words="getpass() is not answered: it would be recorded",
+            )
+            return None
+        question = self._conduct.ask_input(request.step, request.prompt[:_PROMPT_CHARACTERS]).question
+        self._typed = asyncio.get_running_loop().create_future()
+        tell_question(self._chronicle, question)
+        self._chronicle.boundary()
+        self.control.asked(question)
+        try:
+            return await self._typed
+        finally:  # also when the step was interrupted, or its time is up
+            self._typed = None
+            if self._conduct.open_question == question:
+                self._conduct.withdraw()
+                self.control.asked(None)
+
     async def _hold(self, action: Run, refusal: RunbookError) -> None:
         """The step may not run any more: ask what to do, or end where nobody can be asked."""
         words = f"{refusal.message[:1].upper()}{refusal.message[1:]}."
@@ -282,6 +310,7 @@ class Supervision:
             on_message=self._chronicle.heard,
             resume_after=0 if taken is None else taken.past.spooled,
             steps={} if taken is None else taken.requests,
+            on_input=self._input if self._conduct.is_attended else None,
         )
         self._client = client
         self._chronicle.release = client.release
@@ -330,6 +359,8 @@ class Supervision:
     def _leave_off(self, reason: EndReason) -> None:
         if self._conduct.stop(reason) is not None:
             self.control.asked(None)
+        if self._typed is not None and not self._typed.done():
+            self._typed.set_result(None)  # end of input
         self._woken.set()
 
     def _interrupt(self, *, kill: bool) -> None:

@@ -37,8 +37,9 @@ from runbook.execution import (
     sealing,
     taking_up,
 )
+from runbook.execution.actions import EndReason
 from runbook.execution.chronicle import Chronicle
-from runbook.execution.conduct import Conduct, EndReason
+from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
 from runbook.execution.ending import conclude
 from runbook.execution.failures import failure_of

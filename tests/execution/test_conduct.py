@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
-from runbook.execution.conduct import Ask, Attest, Conduct, End, Note, Run, Settle, Skip
+from runbook.execution.actions import Ask, Attest, End, Note, Run, Settle, Skip
+from runbook.execution.conduct import Conduct
 from runbook.execution.questions import Answer, Choice, Question
 
 

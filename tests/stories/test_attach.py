@@ -373,3 +373,66 @@ def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk) -> None:
         ("bob", "undo", ""),
         ("bob", "stop", "enough"),
     ]
+
+
+ASKING = """
+    # %% ask name="ask"
+    name = input("Which host? ")
+    print("host " + "is", name)
+    # %% hidden name="hidden"
+    import getpass
+    try:
+        getpass.getpass("Word? ")
+    except EOFError:
+        print("nobody " + "said it")
+    # %% wait name="wait" timeout=2
+    input("Still there? ")
+    # %% after name="after"
+"""
+
+
+def test_a_step_that_asks_is_answered_at_the_terminal_and_the_answer_is_evidence(desk: Desk) -> None:
+    desk.write(ASKING)
+    terminal = desk.at_terminal("run", "x.py")
+    terminal.expect_exact("? Run ask?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect_exact("? ask asks: Which host?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("web1 or web2")
+    terminal.expect_exact("host is web1 or web2")
+    terminal.expect_exact("nobody said it")
+    terminal.expect_exact("? wait asks: Still there?")  # its time is up, and the question with it
+    terminal.expect_exact("? wait: timed-out. What now?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("l nobody there")
+    terminal.expect_exact("? Run after?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect(pexpect.EOF)
+
+    (folder,) = executions_below(desk.root / "executions")
+    said = [event for event in kinds(folder) if event.kind == "answer" and event.text("choice") == "say"]
+    assert [(event.text("words"), event.text("by")[:5]) for event in said] == [("web1 or web2", "alice")]
+
+
+def test_a_run_is_stopped_while_a_step_asks(desk: Desk) -> None:
+    desk.write(ASKING)
+    terminal = desk.at_terminal("run", "x.py")
+    terminal.expect_exact("? Run ask?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect_exact("? ask asks: Which host?")
+    (folder,) = executions_below(desk.root / "executions")
+    assert program(desk.root, "stop", folder.id).code == 0
+    terminal.expect(pexpect.EOF)
+    until(folder.is_sealed)
+    ended = next(event for event in kinds(folder) if event.kind == "step-ended")
+    assert ended.text("error").startswith("EOFError")
+
+
+def test_nobody_answers_in_an_unattended_run(desk: Desk) -> None:
+    desk.write(ASKING)
+    said = program(desk.root, "run", "x.py", "--unattended", "--env", "scratch")
+    assert said.code == 4
+    assert "nobody answers questions in this run" in said.out
