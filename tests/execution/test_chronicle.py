@@ -182,3 +182,16 @@ def test_a_blob_that_cannot_be_written_breaks_the_evidence_too(tmp_path: Path) -
 
     with pytest.raises(StorageError):
         told(tmp_path / "x", tell)
+
+
+def test_a_number_that_the_kernel_used_and_nobody_got_is_a_gap(tmp_path: Path) -> None:
+    def tell(chronicle: Chronicle) -> None:
+        for spooled in (1, 4, 4, 5):
+            chronicle.heard(message("stream", {"name": "stdout", "text": "x"}, spooled=spooled))
+        chronicle.expect_after(0)  # another kernel
+        chronicle.heard(message("stream", {"name": "stdout", "text": "x"}, spooled=2))
+
+    events = told(tmp_path / "x", tell)
+
+    gaps = [(event.seq, event.number("count")) for event in events if event.kind == "gap"]
+    assert gaps == [(1, 2), (5, 1)]

@@ -15,7 +15,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal, whole_payload
 from runbook.evidence.verification import verify_execution
 from runbook.execution import launch
-from tests.execution.staging import Script, Stage, script, until
+from tests.execution.staging import Script, Stage, is_running, script, until
 
 TICKING = """
     # %% Ready name="ready" tags=["setup"]
@@ -285,3 +285,24 @@ def test_an_idle_script_is_asked_nothing(stage: Stage) -> None:
         session.stop()
         session.drive(Script())
     assert work(execution, "ticking") == "x"
+
+
+def test_what_the_spool_lost_is_a_gap(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("range(count)", "range(100)"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 3")
+        kernel = stage.kill_supervisor(execution)
+    (spool,) = folder.spool.glob("*.spool")
+    until(lambda: b"tick 30" in spool.read_bytes())
+    os.kill(kernel or 0, signal.SIGKILL)
+    until(lambda: not is_running(kernel or 0))
+    data = spool.read_bytes()
+    spool.write_bytes(data[: data.index(b"tick 20") + 3])  # as a crash cuts it
+
+    launch.seal(execution, workspace=stage.workspace, around=stage.around)
+
+    (gap,) = events(folder, "gap")
+    assert (gap.text("what"), gap.text("step")) == ("the kernel died while it published", "ticking")
+    assert texts(folder).endswith("tick 19\n")
+    require_true(folder)
