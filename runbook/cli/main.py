@@ -94,9 +94,13 @@ def exit_code(error: RunbookError) -> int:
 def main(argv: Sequence[str]) -> int:
     """Run the program with these words and return its exit code. Prints; never raises."""
     _speak_utf8()
+    output, errors = sys.stdout, sys.stderr
     try:
         app(args=list(argv), prog_name="runbook")
     except SystemExit as ended:
+        if sys.stdout is not output:  # how typer ends when the reader went away: with 1, a finding here
+            sys.stdout, sys.stderr = output, errors
+            return _output_lost(BrokenPipeError())
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     except RunbookError as error:
         from runbook.cli import show
