@@ -76,6 +76,15 @@ def parse_id(text: str) -> ExecutionId:
     )
 
 
+def is_execution_name(text: str) -> bool:
+    """Whether this is how an execution's folder is called. Says nothing about what is in it."""
+    try:
+        parse_id(text)
+    except FormatError:
+        return False
+    return True
+
+
 class ExecutionFolder(msgspec.Struct, frozen=True):
     """The paths in one execution's folder. Says nothing about what is really there."""
 

@@ -112,8 +112,8 @@ def _ms(ms: int | None) -> str:
 
 
 def read(folder: ExecutionFolder) -> Finish:
-    """Read the seal of an execution. Raises NotFoundError, EvidenceDamaged."""
-    return parse(files.read(folder.finish, limit_bytes=FINISH_LIMIT_BYTES))
+    """Read the seal, following no link. Raises NotFoundError, FormatError, EvidenceDamaged."""
+    return parse(files.read_inside(folder.path, folder.finish.name, limit_bytes=FINISH_LIMIT_BYTES))
 
 
 def parse(data: bytes) -> Finish:

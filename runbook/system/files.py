@@ -336,7 +336,8 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock on `path` now; False when the file is not there."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # O_NONBLOCK: a FIFO in the place of the lock must not make us wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from runbook.errors import FormatError, NotFoundError, UsageError
-from runbook.evidence.folder import ExecutionFolder, executions_below
+from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name
 from runbook.evidence.folder import find as find_execution
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
@@ -134,7 +134,8 @@ def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionF
     that begins with its day (20261121). None when it does not look like one."""
     for start in (cwd, workspace.root):
         folder = Path(os.path.normpath(start / name))
-        if folder.is_dir() and (folder / "plan.json").is_file():
+        # By its name too: evidence without a plan is to be looked at, not to be overlooked.
+        if folder.is_dir() and ((folder / "plan.json").is_file() or is_execution_name(folder.name)):
             return ExecutionFolder(folder)
     if name == LATEST:
         known = executions_below(workspace.executions)

@@ -86,6 +86,16 @@ def test_an_execution_is_judged_by_its_name(desk: Desk) -> None:
     assert (verdict.id, verdict.verdict) == (name, "TAMPERED")
 
 
+def test_an_execution_whose_plan_was_taken_away_is_judged_by_its_path(desk: Desk) -> None:
+    name = "20261121T001205Z-restart-7f3a9c"
+    desk.write(f"executions/2026-11/{name}/start.txt", "")
+
+    answer = asked(desk, f"executions/2026-11/{name}")
+
+    (verdict,) = answer.executions
+    assert (verdict.id, verdict.verdict) == (name, "TAMPERED")
+
+
 def test_ssh_keygen_verifies_the_statement_that_is_printed(desk: Desk, alice: Key, tmp_path: Path) -> None:
     desk.approve(alice)
     (signed,) = statements(desk.workspace, NAME, principal=None, around=desk.around)
