@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator
 from benchmarks.machine import busy, facts
 from benchmarks.measure import Row, Unmeasured, shown
 
-NAMES = ("reading", "verifying", "starting", "two_steps", "many_steps", "journal")
+NAMES = (
+    "reading",
+    "verifying",
+    "starting",
+    "two_steps",
+    "many_steps",
+    "journal",
+    "pairs",
+    "watching",
+    "hook",
+)
 COLUMNS = ("what", "ours", "peer", "peer's", "ratio", "budget", "")
 
 
