@@ -131,6 +131,7 @@ class Server(Answering):
             "--no-browser",
             "--allow-root",
             "--ServerApp.ip=127.0.0.1",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--ServerApp.port_retries=0",
             f"--ServerApp.port={self.port}",
             f"--ServerApp.root_dir={root}",
