@@ -138,7 +138,7 @@ def withdraw(
 @app.command()
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUNBOOK or EXECUTION]...", help="None: every runbook.")
+        list[str] | None, typer.Argument(metavar="RUNBOOK or EXECUTION", help="None: every runbook.")
     ] = None,
     env: Environments = None,
     unattended: Annotated[bool, typer.Option("--unattended", help="Ask for unattended runs.")] = False,

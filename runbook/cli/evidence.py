@@ -11,15 +11,16 @@ from runbook.cli.around import surroundings, workspace
 
 app = typer.Typer(rich_markup_mode=None)
 
+Outcome = Literal["succeeded", "deviated", "failed", "stopped", "refused", "unknown"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def history(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this runbook's.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this runbook's.")] = None,
     env: Annotated[str | None, typer.Option("--env", help="Only in this environment.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only those that ended so.")] = None,
-    most: Annotated[int | None, typer.Option("-n", help="At most so many.")] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only those that ended so.")] = None,
+    most: Annotated[int | None, typer.Option("-n", min=1, help="At most so many.")] = None,
     json: Json = False,
 ) -> None:
     """List past executions, the newest first."""
@@ -33,7 +34,8 @@ def history(
     if json:
         show.json({"schema": 1, "executions": [describe.plain_summary(row, here) for row in rows]})
     elif not rows:
-        show.say("no executions; `runbook run NAME` makes one")
+        is_filtered = any((name, env, outcome))
+        show.say("no execution fits" if is_filtered else "no executions; `runbook run NAME` makes one")
     else:
         describe.summaries(rows)
 

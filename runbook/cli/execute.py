@@ -62,7 +62,8 @@ def plan(
         show.json(describe.plain_plan(made.record, here.relative(execution)))
     else:
         describe.plan(made.record)
-        show.say(f"planned: {here.relative(execution)}; next: `runbook run {execution.name}`")
+        show.say(f"planned: {here.relative(execution)}, to be run before {made.record.expires}")
+        show.say(f"next: `runbook run {execution.name}`")
 
 
 def _selection(only: Any, start: Any, end: Any, tags: Any) -> Any:

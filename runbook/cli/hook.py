@@ -14,9 +14,7 @@ def hook(
     name: Annotated[
         Literal["sync", "no-outputs", "lint", "pre-commit", "pre-receive"], typer.Argument(metavar="NAME")
     ],
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="None: what is staged.")
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="None: what is staged.")] = None,
 ) -> None:
     """Check what is about to be committed (sync, no-outputs, lint, or pre-commit for all) or pushed.
 

@@ -24,7 +24,7 @@ Outputs = Annotated[
 
 @app.command()
 def sync(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="None: all pairs.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="None: all pairs.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 when something would be.")
     ] = False,

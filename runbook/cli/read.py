@@ -11,7 +11,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A path, a slug, or a unique part of either.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="None: all of them.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="None: all of them.")]
 
 
 @app.command("list")

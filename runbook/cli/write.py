@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def init(
-    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The folder; made when missing.")] = ".",
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder; made when missing.")] = ".",
     profile: Annotated[
         str, typer.Option(help="solo: prod needs one approval. team: staging one, prod two.")
     ] = "solo",
@@ -128,7 +128,7 @@ def _say_now(words: str) -> None:
 
 @app.command()
 def fmt(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 when something would.")
     ] = False,

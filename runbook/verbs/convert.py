@@ -21,7 +21,9 @@ def convert(source: Path, target: Path) -> None:
     for path in (source, target):
         if path.suffix not in FORMS:
             raise InputError(
-                f"cannot tell what {path.suffix or 'no ending'} is", subject=str(path), hint=", ".join(FORMS)
+                f"the ending {path.suffix!r} does not say what it is" if path.suffix else "it has no ending",
+                subject=str(path),
+                hint=f"give paths that end in {', '.join(FORMS)}",
             )
     data = files.read(source, limit_bytes=NOTEBOOK_LIMIT_BYTES if source.suffix == ".ipynb" else LIMIT_BYTES)
     text = _text(data, source)

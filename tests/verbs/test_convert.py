@@ -31,7 +31,7 @@ def test_a_target_that_is_there_is_not_overwritten(desk: Desk, tmp_path: Path) -
 
 
 def test_an_ending_that_says_nothing_is_refused(desk: Desk, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot tell what \.doc is"):
+    with pytest.raises(InputError, match=r"the ending '\.doc' does not say what it is"):
         convert(desk.file, tmp_path / "x.doc")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runbook.errors import NotFoundError
+from runbook.errors import NotFoundError, RunbookError
 from runbook.verbs.edit import edit
 from runbook.verbs.fmt import fmt
 from runbook.verbs.lint import lint
@@ -130,3 +130,17 @@ def test_edit_says_what_lint_finds_afterwards(desk: Desk) -> None:
     found = edit(desk.workspace, NAME, around=desk.with_env(EDITOR=str(editor), VISUAL=""))
 
     assert "code.dynamic" in [each.code for each in found]
+
+
+@pytest.mark.parametrize(
+    ("editor", "words"),
+    [
+        ("", "neither VISUAL nor EDITOR is set"),
+        ("vi 'x", "is not a command: No closing quotation"),
+        ("/nowhere/vi", "/nowhere/vi is not installed"),
+        ("false", "the editor ended with 1: false"),
+    ],
+)
+def test_an_editor_that_does_not_edit_is_said(desk: Desk, editor: str, words: str) -> None:
+    with pytest.raises(RunbookError, match=words):
+        edit(desk.workspace, NAME, around=desk.with_env(EDITOR=editor, VISUAL=""))
