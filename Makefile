@@ -10,13 +10,14 @@ JUPYTER := .venv-jupyter
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 300
 
-.PHONY: help demo test check format bench resign soak lock clean
+.PHONY: help demo test check browser format bench resign soak lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    verify and run an approved example here, and show its record"
 	@echo "make test    formatting, lint, types, import contracts, all tests"
 	@echo "make check   the same without the tests"
+	@echo "make browser edit a pair in JupyterLab in headless Chromium (part of make test where that is installed)"
 	@echo "make format  write the formatting"
 	@echo "make bench   measure the budgets beside their peers"
 	@echo "make resign  sign the examples anew with a fresh throw-away key"
@@ -64,6 +65,12 @@ check: $(STAMPS)/dev
 
 test: check $(JUPYTER)/.stamp
 	$(PYTEST)
+
+browser: $(STAMPS)/dev $(JUPYTER)/.stamp
+	@command -v chromedriver >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } || \
+	  { echo "Chromium and its driver are not here, and apt-get cannot install them"; exit 2; }
+	$(PYTEST) -n 0 tests/jupyter/test_browser.py
 
 format: $(STAMPS)/dev
 	$(BIN)/ruff format .
