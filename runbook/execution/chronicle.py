@@ -38,6 +38,7 @@ class Chronicle:
         self._unreleased_messages = 0
         self._unreleased_bytes = 0
         self._foreign: set[str] = set()
+        self._closed = False
         self._heard = 0  # the last number of the kernel's spool
         self.progress = progress
         self.foreign = 0
@@ -48,8 +49,8 @@ class Chronicle:
 
     def tell(self, kind: str, **payload: Json) -> Event | None:
         """Write one event; None when evidence is broken, which `broken` says to whoever runs steps."""
-        if self.broken.done():
-            return None
+        if self._closed or self.broken.done():
+            return None  # after the seal nothing is added: a terminal that comes in then has come too late
         try:
             event = self._writer.append(kind, payload, t=clock.now(), m=clock.monotonic_ns())
         except RunbookError as error:
@@ -147,6 +148,7 @@ class Chronicle:
             self.settle(step)
 
     def close(self) -> None:
+        self._closed = True
         self._writer.close()
 
     def _break(self, error: RunbookError) -> None:

@@ -36,6 +36,7 @@ HEAD_SECONDS = 0.02  # how often a terminal is told of a journal that grows
 SLOW_SECONDS = 0.5  # and one that does not read what it is told
 SLOW_BYTES = 64 << 10
 DEAD_BYTES = 4 << 20
+LAST_SECONDS = 1  # for those who come in while the run ends
 
 
 class Listener(Protocol):
@@ -87,6 +88,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._visited = asyncio.Event()
+        self._over: Over | None = None
 
     async def open(self, path: Path) -> None:
         """Listen at `path`; what a dead supervisor left there is taken away. Raises StorageError.
@@ -114,9 +116,10 @@ class Control:
 
     async def over(self, *, sealed: bool, failure: Failure | None) -> None:
         """Say that the run has ended, and see everybody out: at most a second is given to the slow."""
+        self._over = Over(sealed=sealed, failure=failure)
         for visitor in self._visitors:
             visitor.say(Head(length=self._length))
-            visitor.say(Over(sealed=sealed, failure=failure))
+            visitor.say(self._over)
         if self._server is not None:
             self._server.close()
         drains = [asyncio.ensure_future(visitor.writer.drain()) for visitor in self._visitors]
@@ -126,7 +129,10 @@ class Control:
                 drain.cancel()
         for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, *drains, return_exceptions=True)
+        if self._tasks or drains:
+            # A terminal that comes in at this very moment can miss its cancellation: it is told the end as
+            # soon as it has said who it is, and nobody waits for it longer than this.
+            await asyncio.wait({*self._tasks, *drains}, timeout=LAST_SECONDS)
 
     async def somebody(self, *, seconds: float) -> None:
         """Until a first terminal came, at most so long: who starts a short run wants to see its end."""
@@ -167,7 +173,8 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             require_stranger(_peer(writer), to=self._own, mark=self._mark)
-            line = await asyncio.wait_for(_line(reader), HELLO_SECONDS)
+            async with asyncio.timeout(HELLO_SECONDS):
+                line = await _line(reader)
             hello = messages.from_terminal(line)
             if not isinstance(hello, Hello):
                 raise FormatError("the first message must be a hello")
@@ -178,7 +185,10 @@ class Control:
             writer.write(messages.encode(Away(code=code, words=str(error))))
             return
         try:
-            await self._listen(visitor, reader)
+            if self._over is None:
+                await self._listen(visitor, reader)
+            else:
+                visitor.say(self._over)
         finally:
             self._visitors.remove(visitor)
             if visitor.mode != "command":

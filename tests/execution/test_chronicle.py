@@ -195,3 +195,15 @@ def test_a_number_that_the_kernel_used_and_nobody_got_is_a_gap(tmp_path: Path) -
 
     gaps = [(event.seq, event.number("count")) for event in events if event.kind == "gap"]
     assert gaps == [(1, 2), (5, 1)]
+
+
+def test_after_its_end_nothing_is_added(tmp_path: Path) -> None:
+    """The journal's descriptor may be another file's by then."""
+
+    def tell(chronicle: Chronicle) -> None:
+        chronicle.tell("note", by="a", words="last", step=None)
+        chronicle.close()
+        assert chronicle.tell("viewer", by="b", mode="watch", what="came") is None
+        assert not chronicle.broken.done()
+
+    assert [event.kind for event in told(tmp_path / "x", tell)] == ["note"]

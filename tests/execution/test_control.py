@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -402,3 +405,33 @@ def test_a_process_that_carries_the_kernels_mark_is_refused(home: Path) -> None:
     away = messages.from_supervisor(out.read_bytes().rstrip(b"\n"))
     assert isinstance(away, Away)
     assert away.code == "refused"
+
+
+async def _visits_at_the_end(path: Path, chance: random.Random) -> None:
+    """A run that ends in the very moment in which terminals come in."""
+    control = Control(Ear(), execution="x", own=1 << 30)
+    await control.open(path)
+
+    def visit(waits: float) -> None:
+        time.sleep(waits)
+        with socket.socket(socket.AF_UNIX) as one, contextlib.suppress(OSError):
+            one.settimeout(1)
+            one.connect(str(path))
+            time.sleep(waits / 2)
+            one.sendall(messages.encode(Hello(who="alice@host", mode="watch")))
+            while one.recv(4096):
+                pass
+
+    visits = [threading.Thread(target=visit, args=(chance.uniform(0, 0.004),)) for _ in range(3)]
+    for each in visits:
+        each.start()
+    await asyncio.sleep(chance.uniform(0, 0.005))
+    await asyncio.wait_for(control.over(sealed=True, failure=None), 3)
+    for each in visits:
+        await asyncio.to_thread(each.join)
+
+
+def test_a_run_ends_also_while_terminals_come_in(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for number in range(40):
+        asyncio.run(_visits_at_the_end(tmp_path / f"s{number}", chance))
