@@ -21,7 +21,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
 from runbook.execution import registry
 from runbook.execution.guard import given_since
-from runbook.execution.plan import Facts, Plan, Terms, make_plan
+from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
 from runbook.execution.planned import Selection
 from runbook.execution.prepare import interpreter, permit, variables
 from runbook.instants import parse_stamp
@@ -86,13 +86,29 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
         )
     registry.require_original(around.state_folder, folder, data)
     registry.require_unspent(around.state_folder, folder)
-    if now >= parse_stamp(record.expires):
-        raise RefusedError(
-            f"this plan has expired at {record.expires}", subject=folder.id, hint="plan it again"
-        )
+    _require_its_time(record, now=now)
     plan = _decide_again(folder, record, workspace=workspace, around=around, now=now)
     _require_same(folder, record, data, plan)
     return plan
+
+
+def _require_its_time(record: PlanRecord, *, now: datetime) -> None:
+    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: of a
+    plan from elsewhere nothing vouches for these two lines."""
+    try:
+        created, expires = parse_stamp(record.created), parse_stamp(record.expires)
+    except ValueError as error:
+        raise FormatError(f"not a time: {error}", subject=f"{record.id}/plan.json") from error
+    if now >= expires:
+        raise RefusedError(
+            f"this plan has expired at {record.expires}", subject=record.id, hint="plan it again"
+        )
+    if created > now or expires - created > DEFAULT_LIFE:
+        raise RefusedError(
+            f"this plan says it was made at {record.created} and lives until {record.expires}, and none does",
+            subject=record.id,
+            hint="plan it again; look at the clocks of both machines if it was made on another",
+        )
 
 
 def load_begun(execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:

@@ -11,6 +11,7 @@ import pytest
 from runbook.approval.decision import Request, decide
 from runbook.approval.trusted import Trust
 from runbook.errors import (
+    FormatError,
     NotFoundError,
     NotPermitted,
     ParameterError,
@@ -312,6 +313,32 @@ def test_a_plan_expires(stage: Stage) -> None:
     with pytest.raises(RefusedError, match="this plan has expired at") as expired:
         load(stage, execution, later=timedelta(hours=24, seconds=2))
     assert expired.value.hint == "plan it again"
+
+
+@pytest.mark.parametrize(
+    ("created", "expires"),
+    [
+        ("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z"),
+        ("2098-12-31T12:00:00Z", "2099-01-01T00:00:00Z"),
+    ],
+)
+def test_a_plan_of_elsewhere_cannot_give_itself_a_longer_life(
+    stage: Stage, created: str, expires: str
+) -> None:
+    """Argument 3 of `plan_folder.load`: the memory outside does not know such a plan."""
+    execution = stage.plan(SELECTABLE)
+    forget(stage)
+    edit(execution, created=created, expires=expires)
+    with pytest.raises(RefusedError, match=f"lives until {expires}, and none does"):
+        load(stage, execution)
+
+
+def test_a_plan_of_elsewhere_with_a_time_that_is_none_is_refused(stage: Stage) -> None:
+    execution = stage.plan(SELECTABLE)
+    forget(stage)
+    edit(execution, expires="tomorrow")
+    with pytest.raises(FormatError, match="not a time"):
+        load(stage, execution)
 
 
 def test_a_plan_of_another_policy_is_refused(stage: Stage, alice: Key) -> None:
