@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from runbook.pairing.state import State
 from runbook.system import files
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.lint import Finding, as_findings
@@ -12,6 +13,7 @@ from runbook.text.lint import lint as lint_text
 from runbook.text.reader import read
 from runbook.text.runbook import Runbook
 from runbook.verbs import names
+from runbook.verbs.sync import place_of
 from runbook.workspace import Surroundings, Workspace
 
 
@@ -33,12 +35,33 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
     paths = [names.find_runbook(workspace, name, cwd=around.cwd) for name in wanted]
     findings: list[Finding] = []
     stale: list[Stale] = []
+    disputed = _disputed(workspace, around)
     for path in paths or names.runbooks(workspace):
+        if path in disputed:
+            findings.append(_dispute(path, disputed[path]))
         data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES + 1)
         found = lint_bytes(data, root=workspace.root, path=path)
         findings += found.findings
         stale += found.stale
     return Linted(findings=tuple(findings), stale=tuple(stale))
+
+
+def _disputed(workspace: Workspace, around: Surroundings) -> dict[str, str]:
+    """The pairs that nobody decided on yet, with their conflict copies: a text in dispute is not finished."""
+    place = place_of(workspace, around)
+    records = State(place.state).records if place.state.is_dir() else {}
+    return {name: record.conflict for name, record in records.items() if record.conflict is not None}
+
+
+def _dispute(path: str, copy: str) -> Finding:
+    return Finding(
+        code="pair.conflict",
+        degree="finding",
+        path=path,
+        line=None,
+        message=f"its notebook says something else, and nobody decided yet: {copy}",
+        hint=f"runbook resolve {path} --take text|notebook|both",
+    )
 
 
 def lint_bytes(data: bytes, *, root: Path, path: str) -> Linted:

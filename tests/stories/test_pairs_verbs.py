@@ -68,11 +68,15 @@ def test_a_dispute_fails_until_it_is_resolved(bench: Bench, call: Caller) -> Non
     assert "runbooks/x.py: both versions are in runbooks/x.conflict-" in said.out
     assert "next: runbook resolve runbooks/x.py --take text|notebook|both" in said.out
     assert call(bench.root, "sync").code == 1
+    assert (
+        "runbooks/x.py: pair.conflict: its notebook says something else" in call(bench.root, "lint", "x").out
+    )
 
     resolved = call(bench.root, "resolve", "x", "--take", "notebook")
     assert resolved.code == 0, resolved.err
     assert 'status = "notebook"' in bench.text.read_text()
     assert call(bench.root, "sync").code == 0
+    assert "pair.conflict" not in call(bench.root, "lint", "x").out
     assert sorted(path.name for path in bench.text.parent.iterdir()) == ["x.ipynb", "x.py"]
     nothing = call(bench.root, "resolve", "x", "--take", "text", "--json")
     assert nothing.code in (0, 2)
