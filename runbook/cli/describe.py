@@ -253,7 +253,8 @@ def ended(result: Result, shown: str) -> None:
     if (result.execution / "audit.md").is_file():
         show.say(f"audit:  {shown}/audit.md")
     if not result.sealed:
-        show.say("  it is not sealed: `runbook status` says more")
+        name = result.execution.name
+        show.say(f"  it is not sealed: `runbook resume {name}` goes on with it; --seal only seals")
 
 
 def plain_result(result: Result, shown: str) -> dict[str, object]:

@@ -45,6 +45,8 @@ def status(
         show.say(line)
         if run.waiting and not short:
             show.say(f"  waits: {run.waiting}")
+        if not run.alive and not short:
+            show.say(f"  its supervisor died: `runbook resume {run.id}` goes on with it; --seal only seals")
 
 
 def _words(run: Any) -> Iterator[str]:

@@ -270,6 +270,7 @@ def test_a_run_is_resumed_at_a_terminal_after_its_supervisor_died(desk: Desk) ->
     first.expect(pexpect.EOF)
     first.close()
     assert first.exitstatus == 4
+    assert f"`runbook resume {folder.id}` goes on" in program(desk.root, "status").out
 
     nobody = program(desk.root, "resume", folder.id)
     assert nobody.code == 2
