@@ -1,6 +1,7 @@
 """The watch at work: editors that save as they do, and everything that goes wrong meanwhile."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook.pairing.batching import Clocks
 from runbook.pairing.history import content, versions
 from runbook.pairing.watcher import Event
 from runbook.system.swap import stamp_of
@@ -278,6 +280,46 @@ def test_after_lost_events_everything_is_looked_at(tmp_path: Path) -> None:
         watch.until(lambda: 'status = "down"\nprint(status)' in bench.sources())
 
         assert "lost" in watch.codes()
+
+
+@pytest.mark.parametrize(
+    ("wall", "boot", "words"),
+    [
+        (-3600.0, 0.0, "the clock was set forward by 3600 s; looking at everything"),
+        (3600.0, 0.0, "the clock was set back by 3600 s; looking at everything"),
+        (-600.0, -600.0, "the machine slept for 600 s; looking at everything"),
+    ],
+)
+def test_after_a_sleep_or_a_set_clock_everything_is_looked_at(
+    tmp_path: Path, wall: float, boot: float, words: str
+) -> None:
+    """The clocks of the last look are moved instead of the machine's own."""
+    bench = Bench(tmp_path)
+    with Live(tmp_path) as watch:
+        watch.settle(1.0)
+        watch.watching.listening.watcher.cover([], [])
+        live.sed(bench.text, edited(bench, "down"))
+        before = watch.watching._clocks
+        watch.watching._clocks = Clocks(
+            wall=before.wall + wall, monotonic=before.monotonic, boot=before.boot + boot
+        )
+        watch.watching.listening.watcher.wake()
+        watch.until(lambda: 'status = "down"\nprint(status)' in bench.sources())
+
+        assert [told.message for told in watch.told if told.code == "clock"] == [words]
+
+
+def test_names_that_are_no_text_are_said_and_harm_nobody(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/runbooks/caf\xe9.py"))).write_text(TEXT)
+    with Live(tmp_path) as watch:
+        watch.settle(0.3)
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/runbooks/\xff.py"))).write_text(TEXT)
+        live.vim(bench.text, edited(bench, "down"))
+        watch.until(lambda: 'status = "down"\nprint(status)' in bench.sources())
+        watch.until(lambda: len(watch.watching.unsettled) == 2)
+
+        assert {report.message for report in watch.watching.unsettled.values()} == {"its name is not UTF-8"}
 
 
 def test_the_sweep_finds_what_no_event_told(tmp_path: Path) -> None:
