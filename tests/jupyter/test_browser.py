@@ -7,6 +7,7 @@ import pytest
 
 from tests.jupyter.browser import CONTROL, ENTER, MISSING, RELEASE, Browser
 from tests.jupyter.lab import LAB, TEXT, TOKEN, Server, Watch, desk, until
+from tests.program import program
 
 pytestmark = [
     pytest.mark.skipif(not LAB.exists(), reason="needs .venv-jupyter: make .venv-jupyter/.stamp"),
@@ -19,6 +20,10 @@ SOURCES = f"return [...document.querySelectorAll('{EDITORS}')].map(e => e.innerT
 OUTPUTS = (
     "return [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')]"
     ".map(c => [...c.querySelectorAll('.jp-OutputArea-output')].map(o => o.innerText).join('').trim())"
+)
+DIALOG = "return [...document.querySelectorAll('.jp-Dialog')].map(e => e.innerText).join()"
+OVERWRITE = (
+    "[...document.querySelectorAll('.jp-Dialog button')].find(e => e.innerText.includes('Overwrite')).click()"
 )
 
 
@@ -97,3 +102,24 @@ def test_what_is_run_and_edited_in_the_browser_and_in_an_editor_is_on_both_sides
     )
     place.sees(lambda: place.outputs == ["up", ""], "the output of the first cell, after the reload")
     assert place.look().stat().st_size > 10_000
+
+
+def test_jupyterlab_asks_before_it_overwrites_and_what_it_takes_back_is_a_version(place: Desk) -> None:
+    """The limit that docs/how-to/jupyter.md names: what is not saved cannot be merged. Nothing is lost."""
+    saved = place.text.with_suffix(".ipynb")
+    place.browser.types_into(EDITORS, 0, CONTROL + "a" + RELEASE, "status = 99")
+    place.text.write_text(TEXT.replace("restart = True", "restart = 'by an editor'"))
+    until(lambda: "by an editor" in saved.read_text(), "the text's edit is in the notebook")
+    place.watch.settles()
+
+    place.browser.types_into(EDITORS, 0, CONTROL + "s" + RELEASE)
+    place.sees(lambda: "has changed on disk" in place.browser.evaluates(DIALOG), "the question")
+    place.browser.evaluates(OVERWRITE)
+    until(lambda: "status = 99" in place.text.read_text(), "the notebook's edit is in the text")
+    place.watch.settles()
+
+    assert "by an editor" not in place.text.read_text()
+    folder = place.text.parents[1]
+    kept = program(folder, "versions", "x", "--json").json["versions"]
+    numbers = [each["number"] for each in kept if each["side"] == "text" and each["by"] == "saved"]
+    assert "by an editor" in program(folder, "diff", f"x@{numbers[-1]}", "x").out
