@@ -38,6 +38,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[str, str]
     sessions: frozenset[str]
     spooled: int
+    sealed: bool  # its last word is there; what a crash kept from being written is the seal behind it
     ended: int  # the number of the last kernel whose end was told, 0 for none; they count from 1
 
 
@@ -57,6 +58,7 @@ class Gatherer:
         self._sessions: set[str] = set()
         self._spooled = 0
         self._kernel_ended = 0
+        self._sealed = False
 
     def feed(self, event: Event) -> None:
         step = event.text("step")
@@ -66,6 +68,8 @@ class Gatherer:
             case "kernel-ended":
                 self._kernel_ended = event.number("number")
                 self._spooled = 0  # the next one counts anew
+            case "sealed":
+                self._sealed = True
             case "message":
                 self._message(event, step)
             case "step-started":
@@ -97,6 +101,7 @@ class Gatherer:
             requests=self._requests,
             sessions=frozenset(self._sessions - {""}),
             spooled=self._spooled,
+            sealed=self._sealed,
             ended=self._kernel_ended,
         )
 

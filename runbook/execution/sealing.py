@@ -10,6 +10,7 @@ from pathlib import Path
 from runbook import __version__
 from runbook.canonical import digest
 from runbook.errors import ExistsError, NotFoundError
+from runbook.evidence import derive
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.plan import PlanRecord
@@ -20,7 +21,7 @@ from runbook.execution.ending import conclude
 from runbook.execution.plan_folder import plan_bytes, read_record
 from runbook.execution.taking_up import TakenUp, milliseconds
 from runbook.execution.telling import tell_step_ended
-from runbook.system import files
+from runbook.system import clock, files
 
 
 def seal_left(folder: ExecutionFolder, place: Path, *, by: str) -> None:
@@ -40,6 +41,9 @@ def seal_left(folder: ExecutionFolder, place: Path, *, by: str) -> None:
 async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: str) -> None:
     progress = Progress(record.steps)
     taken = taking_up.take_up(folder, record, place, progress)
+    if taken.past.sealed:
+        finish(folder, place)
+        return
     if taken.process is not None:
         taken.process.kill_tree()
         await taken.process.ended()
@@ -52,6 +56,17 @@ async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: st
     problem = conclude(folder, chronicle, ended="stopped", failure=None)
     if problem is not None:
         raise problem
+    _clear_away(folder, place)
+
+
+def finish(folder: ExecutionFolder, place: Path) -> None:
+    """Write the seal of a run that had said its last word when its supervisor died. Raises EvidenceDamaged,
+    StorageError."""
+    derive.conclude(folder, now=clock.now())
+    _clear_away(folder, place)
+
+
+def _clear_away(folder: ExecutionFolder, place: Path) -> None:
     files.remove_folder(place)
     files.remove_folder(folder.spool)
 

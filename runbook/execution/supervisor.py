@@ -159,6 +159,9 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
             progress = Progress(plan.record.steps)
             place = lease.run_folder(around.env, folder.path)
             taken = taking_up.take_up(folder, plan.record, place, progress)
+            if taken.past.sealed:
+                sealing.finish(folder, place)
+                raise _ended(folder)
             writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
         run.taken, run.progress = taken, progress
@@ -168,11 +171,12 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
 
 def _require_unsealed(folder: ExecutionFolder) -> None:
     if folder.is_sealed():
-        raise ExistsError(
-            "this run has ended and is sealed",
-            subject=folder.id,
-            hint=f"`runbook audit {folder.id}` shows it",
-        )
+        raise _ended(folder)
+
+
+def _ended(folder: ExecutionFolder) -> ExistsError:
+    hint = f"`runbook audit {folder.id}` shows it"
+    return ExistsError("this run has ended and is sealed", subject=folder.id, hint=hint)
 
 
 def _log_to(folder: ExecutionFolder) -> None:

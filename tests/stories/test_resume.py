@@ -306,3 +306,23 @@ def test_what_the_spool_lost_is_a_gap(stage: Stage) -> None:
     assert (gap.text("what"), gap.text("step")) == ("the kernel died while it published", "ticking")
     assert texts(folder).endswith("tick 19\n")
     require_true(folder)
+
+
+@pytest.mark.parametrize("how", ["resume", "seal"])
+def test_a_run_that_had_said_its_last_word_gets_its_seal(stage: Stage, how: str) -> None:
+    """Killed between the last event and the seal: there is nothing to go on with, only to finish."""
+    result, _ = stage.run("# %% a\nprint(1)\n")
+    folder = ExecutionFolder(result.execution)
+    until(lambda: not folder.is_alive())
+    kept = folder.journal.read_bytes()
+    for path in (folder.finish, folder.audit, folder.record):
+        path.unlink()
+
+    if how == "seal":
+        launch.seal(result.execution, workspace=stage.workspace, around=stage.around)
+    else:
+        with pytest.raises(ExistsError, match="has ended and is sealed"):
+            stage.start(result.execution, task="resume")
+
+    assert folder.journal.read_bytes() == kept
+    require_true(folder)
