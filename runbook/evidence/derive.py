@@ -19,6 +19,7 @@ from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import read_evidence, read_plan
 from runbook.evidence.planned_text import planned_sources
+from runbook.evidence.referred import Referred
 from runbook.evidence.seal import Finish, FinishedStep
 from runbook.system import files
 
@@ -52,9 +53,13 @@ def account_of(folder: ExecutionFolder, plan: PlanRecord) -> Account:
     """The account of the run, from its journal. Raises EvidenceDamaged."""
     alive = folder.is_alive()
     reader = JournalReader(folder)
-    teller = Teller(plan, Blobs(folder.blobs))
+    blobs = Blobs(folder.blobs)
+    teller, referred = Teller(plan, blobs), Referred(blobs)
     for event in reader:
         teller.feed(event)
+        referred.feed(event)
+    for problem in referred.damaged:
+        raise problem
     return teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
 
 

@@ -33,6 +33,7 @@ from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
 from runbook.evidence.planned_text import given_values, planned_sources, read_text
+from runbook.evidence.referred import Referred
 from runbook.instants import stamp
 from runbook.text.values import values_digest
 
@@ -197,12 +198,16 @@ class _Check:
             self._find("INCOMPLETE", "journal", "it ended before its first event")
             return
         reader = JournalReader(self.folder)
-        teller = Teller(self.plan, Blobs(self.folder.blobs))
+        blobs = Blobs(self.folder.blobs)
+        teller, referred = Teller(self.plan, blobs), Referred(blobs)
         examiner = Examiner(self.plan, plan_digest=self.plan_digest)
         alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
             examiner.feed(event)
+            referred.feed(event)
+        for problem in referred.damaged:
+            self._find("TAMPERED", "journal", problem.message, file=problem.subject)
         account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
         examiner.finish(account.standing)
         for line, words in examiner.problems:

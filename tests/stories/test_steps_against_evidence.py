@@ -82,3 +82,30 @@ def test_a_forged_audit_without_a_seal_is_called_tampered(stage: Stage, tmp_path
 
     assert verdict.verdict == "TAMPERED"
     assert ("audit.md", 1) in [(finding.file, finding.line) for finding in verdict.findings]
+
+
+def test_blobs_that_a_step_took_away_or_changed_are_missed_though_nobody_shows_them(stage: Stage) -> None:
+    result, _ = stage.run("""
+    # %% pictures
+    import base64, os, pathlib, time
+    from IPython.display import publish_display_data
+    for number in range(30):
+        picture = b"\\x89PNG\\r\\n\\x1a\\n" + bytes([number]) * 300_000
+        publish_display_data({"image/png": base64.b64encode(picture).decode()})
+    blobs = pathlib.Path.cwd().parent / "blobs"
+    while len(list(blobs.iterdir())) < 30:
+        time.sleep(0.05)
+    gone, changed, *_ = sorted(blobs.iterdir())[::5]
+    gone.unlink()
+    changed.write_bytes(b"another")
+    """)
+
+    verdict = verify_execution(ExecutionFolder(result.execution))
+
+    assert not result.sealed
+    assert result.failure is not None
+    assert verdict.verdict == "TAMPERED"
+    assert sorted(each.message for each in verdict.findings if (each.file or "").startswith("blobs/")) == [
+        "a blob that the journal names is missing",
+        "a blob's bytes are not what its name says",
+    ]
