@@ -73,6 +73,7 @@ class Watching:
         self._told: dict[str, tuple[str, str]] = {}
         self._rivals: set[str] = set()
         self._next_sweep = 0.0
+        self._soonest_sweep = 0.0
         self._postponed = 0
         self._clocks = _clocks()
         self.is_stopping = False
@@ -186,8 +187,11 @@ class Watching:
         is_new = any(pair.name not in self._session.state.records for pair in pairs)
         ready = [pair for pair in pairs if self._is_ready(pair, now, may_be_renamed=is_new)]
         if any(name.endswith("/") for name in due):
-            self._next_sweep = now  # folders came or went: only a look at all of them tells what is there
-            return
+            # Folders came or went: only a look at all of them tells what is there. Not without a pause, where
+            # some other program makes folders all the time.
+            self._next_sweep = max(now, self._soonest_sweep)
+            if self._next_sweep <= now:
+                return
         if not ready:
             return
         began = _seconds()
@@ -250,6 +254,7 @@ class Watching:
         self.listening.cover(self._by_path, again=False)
         spent = _seconds() - began
         self._hear(reports, spent / max(len(reports), 1))
+        self._soonest_sweep = _seconds() + min(5 * spent, 2.0)
         # Half a thousandth of a core, at most, where there is nothing to do.
         rest = 0.0 if any(report.action != "unchanged" for report in reports) else 2000 * spent
         self._next_sweep = _seconds() + min(max(self.scene.sweep_seconds, rest), 600.0)

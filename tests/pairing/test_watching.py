@@ -174,7 +174,7 @@ def test_a_renamed_folder_keeps_its_pairs(tmp_path: Path) -> None:
         live.vim(text, text.read_bytes().replace(b"Slowly", b"Quickly"))
         watch.until(lambda: b"Quickly" in text.with_suffix(".ipynb").read_bytes())
 
-        assert sorted(path.name for path in text.parent.iterdir()) == ["x.ipynb", "x.py"]
+        watch.until(lambda: sorted(path.name for path in text.parent.iterdir()) == ["x.ipynb", "x.py"])
 
 
 def test_a_new_text_gets_its_notebook_and_other_files_nothing(tmp_path: Path) -> None:
