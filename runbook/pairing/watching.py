@@ -32,6 +32,7 @@ _STILL_SECONDS = 0.25  # two equal looks this far apart: nobody is writing (wher
 _YOUNG_SECONDS = 0.5
 _LONGEST_BACK_OFF = 60.0
 _REST_SECONDS = 60.0
+_FOLDERS_SECONDS = 1.0
 _MANY = 20
 
 
@@ -73,7 +74,7 @@ class Watching:
         self._told: dict[str, tuple[str, str]] = {}
         self._rivals: set[str] = set()
         self._next_sweep = 0.0
-        self._soonest_sweep = 0.0
+        self._folders_swept = float("-inf")
         self._postponed = 0
         self._clocks = _clocks()
         self.is_stopping = False
@@ -187,10 +188,11 @@ class Watching:
         is_new = any(pair.name not in self._session.state.records for pair in pairs)
         ready = [pair for pair in pairs if self._is_ready(pair, now, may_be_renamed=is_new)]
         if any(name.endswith("/") for name in due):
-            # Folders came or went: only a look at all of them tells what is there. Not without a pause, where
-            # some other program makes folders all the time.
-            self._next_sweep = max(now, self._soonest_sweep)
+            # Folders came or went: only a look at all of them tells what is there, and at once: an edit in a
+            # renamed folder would else be met first. But not on and on, where a program keeps making folders.
+            self._next_sweep = max(now, self._folders_swept + _FOLDERS_SECONDS)
             if self._next_sweep <= now:
+                self._folders_swept = now
                 return
         if not ready:
             return
@@ -254,7 +256,6 @@ class Watching:
         self.listening.cover(self._by_path, again=False)
         spent = _seconds() - began
         self._hear(reports, spent / max(len(reports), 1))
-        self._soonest_sweep = _seconds() + min(5 * spent, 2.0)
         # Half a thousandth of a core, at most, where there is nothing to do.
         rest = 0.0 if any(report.action != "unchanged" for report in reports) else 2000 * spent
         self._next_sweep = _seconds() + min(max(self.scene.sweep_seconds, rest), 600.0)

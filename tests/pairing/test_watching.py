@@ -167,7 +167,7 @@ def test_a_renamed_folder_keeps_its_pairs(tmp_path: Path) -> None:
     folder.mkdir()
     bench.text.rename(folder / "x.py")
     with Live(tmp_path) as watch:
-        watch.settle(0.3)
+        watch.settle(1.0)  # a file this young could still be written, and would be waited for
         folder.rename(tmp_path / "runbooks/tier")
         text = tmp_path / "runbooks/tier/x.py"
         watch.settle()
