@@ -64,6 +64,9 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
 
     `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check.
     """
+    for place_of_ours in (folder.path, folder.blobs):  # what a killed writer had not given its name yet
+        for half in files.leftovers(place_of_ours) if place_of_ours.is_dir() else ():
+            files.remove(half)
     gatherer = Gatherer(record.steps)
     if folder.journal.exists():
         for event in JournalReader(folder):

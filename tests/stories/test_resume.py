@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -317,6 +318,9 @@ def test_a_run_that_had_said_its_last_word_gets_its_seal(stage: Stage, how: str)
     kept = folder.journal.read_bytes()
     for path in (folder.finish, folder.audit, folder.record):
         path.unlink()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (folder.path / f".record.ipynb.runbook-{gone.pid}-018b40bb.tmp").write_text("half of it")
 
     if how == "seal":
         launch.seal(result.execution, workspace=stage.workspace, around=stage.around)
