@@ -67,6 +67,7 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
     for place_of_ours in (folder.path, folder.blobs):  # what a killed writer had not given its name yet
         for half in files.leftovers(place_of_ours) if place_of_ours.is_dir() else ():
             files.remove(half)
+    _mend(folder)
     gatherer = Gatherer(record.steps)
     if folder.journal.exists():
         for event in JournalReader(folder):
@@ -83,6 +84,18 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
         requests=_requests(spool, past) if number > past.ended else dict(past.requests),
         reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
     )
+
+
+def _mend(folder: ExecutionFolder) -> None:
+    """End a torn last line before the journal is read: one that only lacks its end is an event like others,
+    and what it tells must not be brought back a second time."""
+    if not folder.journal.exists():
+        return
+    reader, sealed = JournalReader(folder), False
+    for event in reader:
+        sealed = event.kind == "sealed"
+    if reader.torn and not sealed:
+        JournalWriter.resume(folder, t=clock.now(), m=clock.monotonic_ns()).close()
 
 
 def spool_of(folder: ExecutionFolder, number: int) -> Path:

@@ -330,3 +330,22 @@ def test_a_run_that_had_said_its_last_word_gets_its_seal(stage: Stage, how: str)
 
     assert folder.journal.read_bytes() == kept
     require_true(folder)
+
+
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_line_that_a_kill_cut_is_neither_lost_nor_told_twice(stage: Stage, cut: int) -> None:
+    execution = stage.plan(TICKING.replace("count = 40", "count = 400"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"tick 5")
+        stage.kill_both(execution)
+    lines = folder.journal.read_bytes().split(b"\n")
+    last = max(number for number, line in enumerate(lines) if b'"type":"stream"' in line)
+    folder.journal.write_bytes(b"\n".join([*lines[: last + 1], b""])[:-cut])
+
+    launch.seal(execution, workspace=stage.workspace, around=stage.around)
+
+    ticks = texts(folder).split("\n")[:-1]
+    assert ticks == [f"tick {n}" for n in range(len(ticks))]
+    assert len(ticks) > 5
+    require_true(folder)
