@@ -1,5 +1,6 @@
 """Coming back to a run, looking on, taking over, ending it: the program as people call it."""
 
+import contextlib
 import io
 import json
 import os
@@ -96,9 +97,10 @@ class Desk:
                 held = lease.read(folder)
             except RunbookError:
                 continue
-            os.kill(held.supervisor, 9)
-            if held.kernel is not None:
-                os.kill(held.kernel, 9)
+            for pid in (held.supervisor, held.kernel):
+                if pid is not None:
+                    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                        os.kill(pid, 9)
 
 
 @pytest.fixture
