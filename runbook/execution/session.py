@@ -44,6 +44,7 @@ from runbook.execution.messages import (
 )
 from runbook.execution.plan_folder import read_record
 from runbook.execution.questions import Answer, Question
+from runbook.system import clock
 
 __all__ = ["Driver", "Event", "Result", "Session", "StepResult", "attach", "command"]
 
@@ -198,7 +199,16 @@ class Session:
                     self._interrupts = 0
                 driver.show(event)
 
+    def _wait_until_gone(self) -> None:
+        """A killed process may close its socket before its lock; until then it would still be found alive."""
+        for _ in range(200):
+            if not self._folder.is_alive():
+                return
+            clock.sleep(0.005)
+
     def _result(self) -> Result:
+        if self._over is None:
+            self._wait_until_gone()
         standing = self._progress.standing(alive=False)
         failure = None if self._over is None or self._over.failure is None else self._over.failure
         return Result(
