@@ -71,6 +71,8 @@ class Terminal:
         self._shown: set[str] = set()
         self._answered = clock.monotonic_ns()
         self._open: int | None = None  # the question whose prompt is the last thing on the screen
+        self._asked: int | None = None  # the question that was put last
+        self._chosen: Choice | None = None  # what was said to it, and waits for its words
 
     def show(self, event: Event) -> None:
         """One event of the journal; kinds that say nothing to a person are passed over."""
@@ -146,12 +148,14 @@ class Terminal:
         if self._open == question.number:  # woken for something that said nothing: the prompt still stands
             return self._answer(question, wake, prompt="")
         self._show_source(question.step)
-        self._forget_typed()
+        if self._asked != question.number:
+            self._asked, self._chosen = question.number, None
+            self._forget_typed()
         # Somebody who waited long enough to look away is called; everybody else sits there already.
         waited = clock.monotonic_ns() - self._answered > _PATIENCE_NS
         self._line(f"? {question.words}", "bold", lead="\a" if waited and self._out.isatty() else "")
         self._entitle(f"? {question.step}")
-        return self._answer(question, wake, prompt=self._menu(question))
+        return self._answer(question, wake, prompt=self._prompt(question))
 
     def _forget_typed(self) -> None:
         """What was typed before a question was shown is no answer to it: one Enter too many runs nothing."""
@@ -170,13 +174,18 @@ class Terminal:
             if line is None:
                 self._open = question.number
                 return None
-            answer = self._understand(question, line.strip(), wake)
+            if self._chosen is None:
+                answer = self._understand(question, line.strip())
+            else:
+                answer = self._worded(question, line.strip())
             if answer is not None:
                 self._entitle("")
                 return answer
-            prompt = self._menu(question)
+            prompt = self._prompt(question)
 
-    def _menu(self, question: Question) -> str:
+    def _prompt(self, question: Question) -> str:
+        if self._chosen is not None:
+            return f"  {_ASKED[self._chosen]} "
         if question.asks == "input":
             return "  > "
         by_letter = [choice for choice in question.choices if question.typed is None or choice not in _RUNS]
@@ -185,7 +194,8 @@ class Terminal:
             parts.insert(0, f"[{inert.line(question.typed)}] {_WORDS[_typed_choice(question)]}")
         return f"  {'  '.join(parts)}\n  > "
 
-    def _understand(self, question: Question, line: str, wake: int) -> Answer | None:
+    def _understand(self, question: Question, line: str) -> Answer | None:
+        """The answer that a line is; None when it is none, or a choice that wants words behind it."""
         if question.asks == "input":
             return Answer(question=question.number, choice=question.choices[0], words=line)
         if question.typed is not None and line == question.typed:
@@ -203,13 +213,18 @@ class Terminal:
         step = None
         if choice in ("undo", "check") and words:
             step, words = words.strip(), ""
-        if choice in WORDED and not words:
-            said = self._read(f"  {_ASKED.get(choice, 'why?')} ", wake)
-            if not said or not said.strip():
-                self._line("  it needs words", "yellow")
-                return None
-            words = said.strip()
+        if choice in WORDED and not words.strip():
+            self._chosen = choice
+            return None
         return Answer(question=question.number, choice=choice, words=words.strip(), step=step)
+
+    def _worded(self, question: Question, words: str) -> Answer | None:
+        """The choice that was made before, with the words it waited for; None when there are none."""
+        choice, self._chosen = self._chosen, None
+        if choice is None or not words:
+            self._line("  it needs words", "yellow")
+            return None
+        return Answer(question=question.number, choice=choice, words=words)
 
     def _read(self, prompt: str, wake: int) -> str | None:
         """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -44,11 +44,29 @@ class Screen:
 
     def ask(self, question: Question) -> Answer | None:
         for line in self._lines:
-            os.write(self._write, f"{line}\n".encode())
+            self.enter(line)
         return self.terminal.ask(question, self.wake)
+
+    def enter(self, line: str) -> None:
+        os.write(self._write, f"{line}\n".encode())
 
     def wakes(self) -> None:
         os.write(self._waker, b"x")
+
+    def once_shown(self, words: str, act: Callable[[], None]) -> None:
+        """Do this once, at the moment these words reach the screen."""
+        write = self.out.write
+
+        def seen(text: str) -> int:
+            if words in text:
+                self.out.write = write  # type: ignore[method-assign]  # this stream is the test's own
+                act()
+            return write(text)
+
+        self.out.write = seen  # type: ignore[method-assign]  # this stream is the test's own
+
+    def slept_again(self) -> None:
+        os.read(self.wake, 1)
 
     def hang_up(self) -> None:
         os.close(self._write)
@@ -125,6 +143,46 @@ def test_a_question_that_still_stands_is_not_printed_twice(screen: Screen) -> No
     assert screen.ask(ATTENDED) is None
 
     assert screen.out.getvalue() == before
+
+
+def test_a_choice_that_waits_for_its_words_still_does_after_news(screen: Screen) -> None:
+    screen.types("s")
+    screen.once_shown("why is it skipped?", screen.wakes)
+    assert screen.ask(ATTENDED) is None
+    screen.slept_again()
+    before = screen.out.getvalue()
+
+    screen.types("put back; it is known")
+
+    assert screen.ask(ATTENDED) == Answer(question=1, choice="skip", words="put back; it is known")
+    assert screen.out.getvalue() == before
+
+
+def test_news_that_are_shown_meanwhile_are_followed_by_the_same_prompt(screen: Screen) -> None:
+    screen.types("s")
+    screen.once_shown("why is it skipped?", screen.wakes)
+    assert screen.ask(ATTENDED) is None
+    screen.slept_again()
+    screen.terminal.told("bob watches")
+
+    screen.types("late")
+
+    assert screen.ask(ATTENDED) == Answer(question=1, choice="skip", words="late")
+    assert screen.out.getvalue().endswith("! bob watches\n? Run look?\n  why is it skipped? ")
+
+
+def test_words_that_were_not_given_bring_the_menu_back(screen: Screen) -> None:
+    def then() -> None:
+        screen.once_shown("it needs words", screen.wakes)
+        screen.enter("")
+
+    screen.types("s")
+    screen.once_shown("why is it skipped?", then)
+
+    assert screen.ask(ATTENDED) is None
+    menu = screen.out.getvalue().split("\n", 2)[2].split("  why")[0]
+    assert "[s] skip it" in menu
+    assert screen.out.getvalue().endswith("  it needs words\n" + menu)
 
 
 def test_a_terminal_that_hangs_up_answers_nothing(screen: Screen) -> None:
