@@ -90,12 +90,17 @@ def _names(cells: Sequence[Cell], reasons: list[Reason]) -> list[str]:
     names = []
     heading = ""
     for index, cell in enumerate(cells):
-        if cell.kind == "markdown":
-            heading = _heading(cell.source) or heading
+        own = cell.title
+        if cell.kind == "code":
+            own = own or heading
+        else:
+            above = _heading(cell.source)
+            own = own or above
+            if cell.kind == "markdown":
+                heading = above or heading
         if index in explicit:
             names.append(explicit[index])
             continue
-        own = cell.title or (heading if cell.kind == "code" else _heading(cell.source))
         name = _free(slug(own) or f"step-{index + 1}", taken, last)
         taken.add(name)
         names.append(name)

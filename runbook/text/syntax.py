@@ -13,6 +13,7 @@ IPython rewrites a cell before it runs it. Three rules keep that from showing a 
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from symtable import symtable
 
 import msgspec
 
@@ -140,10 +141,10 @@ def examine(source: str, line: int) -> tuple[tuple[int, ...], tuple[Reason, ...]
 
     `line` is the file line of the source's first line. The caller keeps Python's warnings away.
     """
-    tree: ast.Module | str | None = _parse(source)
     plain = source.isascii() and "\t" not in source and _WIDE not in source
-    if plain and isinstance(tree, ast.Module) and not _needs_a_look(source):
+    if plain and not _needs_a_look(source) and _is_quickly_parsed(source):
         return (), ()
+    tree: ast.Module | str | None = _parse(source)
     reasons: list[Reason] = []
     start = _CELL_MAGIC.match(source)
     if start:
@@ -178,6 +179,16 @@ def _numbered(source: str, places: Iterable[int], line: int) -> Iterator[tuple[i
 
 def _needs_a_look(source: str) -> bool:
     return any(word in source for word in ("exit", "quit", "#+", "# +", ">>>", "...", "In ["))
+
+
+def _is_quickly_parsed(source: str) -> bool:
+    """Whether Python parses it, by a way that makes no tree, which costs more than the parsing. A no is not
+    the last word: this way also says it of some code that does parse, and never why."""
+    try:
+        symtable(source, "<step>", "exec")
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        return False
+    return True
 
 
 def _parse(source: str) -> ast.Module | str:
