@@ -31,6 +31,7 @@ from runbook.system import clock, files
 
 _REPLY = "runbook_reply"
 _START_LIMIT_BYTES = 1 << 20
+_WRITER_NS = 10**9
 
 
 class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +65,7 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
 
     `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check.
     """
-    for place_of_ours in (folder.path, folder.blobs):  # what a killed writer had not given its name yet
-        for half in files.leftovers(place_of_ours) if place_of_ours.is_dir() else ():
-            files.remove(half)
+    _take_away_halves(folder)
     _mend(folder)
     gatherer = Gatherer(record.steps)
     if folder.journal.exists():
@@ -84,6 +83,18 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
         requests=_requests(spool, past) if number > past.ended else dict(past.requests),
         reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
     )
+
+
+def _take_away_halves(folder: ExecutionFolder) -> None:
+    """Take away what a killed writer had not given its name yet: unnamed, it would be a stranger among the
+    evidence. Holding the lease, nobody but us writes here, except an `audit` that puts back what a crash left
+    out: that gets a moment. Who is there longer than that only has the number of a writer that is gone."""
+    until = clock.monotonic_ns() + _WRITER_NS
+    for place in (folder.path, folder.blobs):
+        for half in files.temporaries(place) if place.is_dir() else ():
+            while files.has_writer(half) and half.exists() and clock.monotonic_ns() < until:
+                clock.sleep(0.01)
+            files.remove(half)
 
 
 def _mend(folder: ExecutionFolder) -> None:

@@ -185,17 +185,21 @@ def refresh(path: Path) -> None:
 
 def leftovers(folder: Path) -> Iterator[Path]:
     """Our temporary files in `folder` whose writer is dead: what a kill left behind. Nothing is removed."""
+    return (path for path in temporaries(folder) if not has_writer(path))
+
+
+def temporaries(folder: Path) -> list[Path]:
+    """Our temporary files in `folder`: being written, or left behind."""
     with storage_errors(folder), os.scandir(folder) as entries:
-        found = sorted(entry.path for entry in entries if _LEFTOVER.fullmatch(entry.name))
-    for name in found:
-        match = _LEFTOVER.fullmatch(Path(name).name)
-        if match and not _is_alive(int(match["pid"])):
-            yield Path(name)
+        return sorted(Path(entry.path) for entry in entries if _LEFTOVER.fullmatch(entry.name))
 
 
-def _is_alive(pid: int) -> bool:
+def has_writer(temporary: Path) -> bool:
+    """Whether there is a process with the number of the one that made this temporary file. It may be another
+    one by now; one that was killed is there until it is wholly gone, a moment after its locks are free."""
+    match = _LEFTOVER.fullmatch(temporary.name)
     try:
-        os.kill(pid, 0)
+        os.kill(int(match["pid"]) if match else os.getpid(), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

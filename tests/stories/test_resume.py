@@ -322,13 +322,42 @@ def test_a_run_that_had_said_its_last_word_gets_its_seal(stage: Stage, how: str)
     gone.wait()
     (folder.path / f".record.ipynb.runbook-{gone.pid}-018b40bb.tmp").write_text("half of it")
 
-    if how == "seal":
-        launch.seal(result.execution, workspace=stage.workspace, around=stage.around)
-    else:
-        with pytest.raises(ExistsError, match="has ended and is sealed"):
-            stage.start(result.execution, task="resume")
+    finish(stage, result.execution, how)
 
     assert folder.journal.read_bytes() == kept
+    require_true(folder)
+
+
+def finish(stage: Stage, execution: Path, how: str) -> None:
+    """Seal what had said its last word, by either way."""
+    if how == "seal":
+        launch.seal(execution, workspace=stage.workspace, around=stage.around)
+    else:
+        with pytest.raises(ExistsError, match="has ended and is sealed"):
+            stage.start(execution, task="resume")
+
+
+@pytest.mark.parametrize("how", ["resume", "seal"])
+def test_half_a_file_goes_also_while_somebody_has_its_writers_number(stage: Stage, how: str) -> None:
+    """A killed process frees its locks before it is gone, and numbers of processes are given out again."""
+    result, _ = stage.run("# %% a\nprint(1)\n")
+    folder = ExecutionFolder(result.execution)
+    until(lambda: not folder.is_alive())
+    for path in (folder.finish, folder.audit):
+        path.unlink()
+    ended = subprocess.Popen(["true"])  # and nobody has asked how: it stays in the list of processes
+    folder.blobs.mkdir(exist_ok=True)
+    for half in (
+        folder.path / f".audit.md.runbook-{ended.pid}-018b40bb.tmp",
+        folder.path / f".finish.txt.runbook-{os.getpid()}-018b40bc.tmp",
+        folder.blobs / f".{'0' * 64}.runbook-{os.getpid()}-018b40bd.tmp",
+    ):
+        half.write_text("half of it")
+
+    finish(stage, result.execution, how)
+
+    ended.wait()
+    assert not list(folder.path.rglob("*.tmp"))
     require_true(folder)
 
 
