@@ -1,6 +1,6 @@
 """The terminal's side of a run: shows journal events as they come, puts questions to the person.
 
-A visitor only (DESIGN §7.2): decides nothing, keeps nothing. All text from the run passes `inert`.
+A visitor only (DESIGN §7.2): decides nothing, keeps nothing. Where words stand on the screen is `screen`'s.
 """
 
 import os
@@ -11,7 +11,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from runbook.cli import show
+from runbook.cli.screen import Screen
 from runbook.evidence import inert, messages
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event
@@ -65,12 +65,11 @@ class Terminal:
     ) -> None:
         self._sources = sources  # step name → its exact source, shown before it runs
         self._blobs = blobs
-        self._out = out or sys.stdout
+        self._screen = Screen(out or sys.stdout)
         self._in = source or sys.stdin
-        self._column = 0
         self._shown: set[str] = set()
         self._answered = clock.monotonic_ns()
-        self._open: int | None = None  # the question whose prompt is the last thing on the screen
+        self._open: int | None = None  # the question whose prompt was the last thing on the screen
         self._asked: int | None = None  # the question that was put last
         self._chosen: Choice | None = None  # what was said to it, and waits for its words
 
@@ -86,7 +85,7 @@ class Terminal:
         self._line(f"! {message}", "yellow")
 
     def _on_step_started(self, event: Mapping[str, Any]) -> None:
-        self._entitle("")
+        self._screen.title("")
         again = f" (attempt {event['attempt']})" if event.get("attempt", 1) > 1 else ""
         self._line(f"> {event['step']}{again}", "bold")
         self._show_source(event["step"])
@@ -100,7 +99,7 @@ class Terminal:
 
     def _on_message(self, event: Mapping[str, Any]) -> None:
         if not _is_kits_own(event):
-            self._write(inert.block(messages.text_of(event)))
+            self._screen.output(messages.text_of(event))
 
     def _on_truncated(self, event: Mapping[str, Any]) -> None:
         self._line(f"! output above the limit is not kept: {event.get('bytes', '?')} bytes dropped", "yellow")
@@ -145,7 +144,7 @@ class Terminal:
 
     def ask(self, question: Question, wake: int) -> Answer | None:
         """Put the question until the answer is one of its choices. None when `wake` says that it is over."""
-        if self._open == question.number:  # woken for something that said nothing: the prompt still stands
+        if self._open == question.number and self._screen.at_prompt:  # woken for something that said nothing
             return self._answer(question, wake, prompt="")
         self._show_source(question.step)
         if self._asked != question.number:
@@ -153,8 +152,8 @@ class Terminal:
             self._forget_typed()
         # Somebody who waited long enough to look away is called; everybody else sits there already.
         waited = clock.monotonic_ns() - self._answered > _PATIENCE_NS
-        self._line(f"? {question.words}", "bold", lead="\a" if waited and self._out.isatty() else "")
-        self._entitle(f"? {question.step}")
+        self._put(question, bell="\a" if waited and self._screen.is_terminal else "")
+        self._screen.title(f"? {question.step}")
         return self._answer(question, wake, prompt=self._prompt(question))
 
     def _forget_typed(self) -> None:
@@ -162,11 +161,15 @@ class Terminal:
         if self._in.isatty():
             termios.tcflush(self._in, termios.TCIFLUSH)
 
-    def _entitle(self, title: str) -> None:
-        """Set the terminal's title (OSC 2), so that a question is seen from another window; "" clears it."""
-        if self._out.isatty() and os.environ.get("TERM") not in (None, "dumb", "linux"):
-            self._out.write(f"\x1b]2;{inert.line(title)}\a")
-            self._out.flush()
+    def _put(self, question: Question, *, bell: str) -> None:
+        """The question's words. What a step asks for itself is its own output, and stands where that does."""
+        if question.asks != "input":
+            self._line(f"? {question.words}", "bold", lead=bell)
+            return
+        ours = f"{question.step} asks:"
+        self._line(f"? {ours}", "bold", lead=bell)
+        words = question.words.removeprefix(ours).strip()
+        self._screen.output(f"{words}\n" if words else "")
 
     def _answer(self, question: Question, wake: int, *, prompt: str) -> Answer | None:
         while True:
@@ -179,7 +182,7 @@ class Terminal:
             else:
                 answer = self._worded(question, line.strip())
             if answer is not None:
-                self._entitle("")
+                self._screen.title("")
                 return answer
             prompt = self._prompt(question)
 
@@ -228,36 +231,19 @@ class Terminal:
 
     def _read(self, prompt: str, wake: int) -> str | None:
         """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""
-        self._write(prompt)
-        self._out.flush()
+        self._screen.prompt(prompt)
         ready, _, _ = select.select([self._in, wake], [], [])
         if wake in ready:
             return None
         line = self._in.readline()
         self._answered = clock.monotonic_ns()
-        self._column = 0
+        self._screen.typed()
         if not line:
             raise EOFError
         return line
 
     def _line(self, text: str, colour: str, *, lead: str = "") -> None:
-        if self._column:
-            self._out.write("\n")
-        self._open = None
-        shown = inert.block(text)
-        self._out.write(lead + (show.paint(shown, colour) if self._out is sys.stdout else shown) + "\n")
-        self._out.flush()
-        self._column = 0
-
-    def _write(self, text: str) -> None:
-        """Text that is clean already; remembers whether the line is open."""
-        if not text:
-            return
-        if self._open is not None:
-            text, self._open = "\n" + text, None
-        self._out.write(text)
-        self._out.flush()
-        self._column = len(text.rpartition("\n")[2])
+        self._screen.line(text, colour, lead=lead)
 
 
 _RUNS: frozenset[Choice] = frozenset({"run", "go", "retry"})
@@ -301,7 +287,7 @@ class Quiet:
         return None
 
     def told(self, message: str) -> None:
-        os.write(2, (inert.block(message) + "\n").encode("utf-8", "backslashreplace"))
+        os.write(2, (inert.line(message) + "\n").encode("utf-8", "backslashreplace"))
 
     def ask(self, question: Question, wake: int) -> Answer | None:
         # An unattended run asks nothing; wait for the end instead of inventing an answer.

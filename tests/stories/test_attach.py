@@ -254,8 +254,8 @@ def test_what_was_missed_is_shown_within_two_seconds(stage: Stage) -> None:
     with attach(execution, who="bob@here") as back, pytest.raises(KeyboardInterrupt):
         back.drive(Shown(sources={}, blobs=Blobs(folder.blobs), out=screen))
     assert time.monotonic() - began < 2
-    lines = [line for line in screen.getvalue().split("\n") if line.startswith("line ")]
-    assert lines == [f"line {n}" for n in range(100_000)]
+    lines = [line for line in screen.getvalue().split("\n") if line.startswith("  | line ")]
+    assert lines == [f"  | line {n}" for n in range(100_000)]
 
 
 def test_a_run_is_resumed_at_a_terminal_after_its_supervisor_died(desk: Desk) -> None:
@@ -400,12 +400,12 @@ def test_a_step_that_asks_is_answered_at_the_terminal_and_the_answer_is_evidence
     terminal.expect_exact("? Run ask?")
     terminal.expect_exact("  > ")
     terminal.sendline("g")
-    terminal.expect_exact("? ask asks: Which host?")
+    terminal.expect_exact("? ask asks:\r\n  | Which host?")
     terminal.expect_exact("  > ")
     terminal.sendline("web1 or web2")
     terminal.expect_exact("host is web1 or web2")
     terminal.expect_exact("nobody said it")
-    terminal.expect_exact("? wait asks: Still there?")  # its time is up, and the question with it
+    terminal.expect_exact("? wait asks:\r\n  | Still there?")  # its time is up, and the question with it
     terminal.expect_exact("? wait: timed-out. What now?")
     terminal.expect_exact("  > ")
     terminal.sendline("l nobody there")
@@ -425,7 +425,7 @@ def test_a_run_is_stopped_while_a_step_asks(desk: Desk) -> None:
     terminal.expect_exact("? Run ask?")
     terminal.expect_exact("  > ")
     terminal.sendline("g")
-    terminal.expect_exact("? ask asks: Which host?")
+    terminal.expect_exact("? ask asks:\r\n  | Which host?")
     (folder,) = executions_below(desk.root / "executions")
     assert program(desk.root, "stop", folder.id).code == 0
     terminal.expect(pexpect.EOF)
