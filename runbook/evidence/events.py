@@ -7,7 +7,7 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 
 | kind | written when | payload |
 |---|---|---|
-| `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by` |
+| `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by`, `variables` (names of the header's `env` that pass to the steps), `unset` (those that nobody set) |
 | `kernel-started` | the kernel answered | `session` (whose requests are ours), `adopted` (it was there before), `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
 | `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by` |
 | `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |

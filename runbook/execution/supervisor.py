@@ -273,8 +273,17 @@ class _Run:
 
     def _open(self, chronicle: Chronicle) -> None:
         """Say that a supervisor is there. Raises what keeps that from being written: then nothing starts."""
-        plan = digest(plan_folder.plan_bytes(self._plan.record))
-        chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=self._handed.who)
+        record = self._plan.record
+        plan = digest(plan_folder.plan_bytes(record))
+        chronicle.tell(
+            "opened",
+            plan=plan,
+            supervisor=os.getpid(),
+            version=__version__,
+            by=self._handed.who,
+            variables=[name for name in record.variables if name in self._around.env],
+            unset=[name for name in record.variables if name not in self._around.env],
+        )
         chronicle.boundary()
         if chronicle.broken.done():
             raise chronicle.broken.result()

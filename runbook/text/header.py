@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from runbook.text.entries import OPENING, find_block, is_environment_name, parse_block
 from runbook.text.fences import Content, Place, locate, uncommented
 from runbook.text.jupyter_section import section_reasons
+from runbook.text.passing import forbidden
 from runbook.text.reasons import Reason, reason
 from runbook.text.runbook import Entry, Header, Includes
 from runbook.text.strict_yaml import Misread, Node, read_mapping
@@ -192,6 +193,12 @@ class _Fields:
         words = self._list(key, node, "names of variables like WEB_REGION")
         if not all(map(_VARIABLE.fullmatch, words)):
             self._wrong(node.key_line, key, "a list of names of variables like WEB_REGION")
+        for word in words:
+            why = forbidden(word)
+            if why is not None:
+                self._add(
+                    "header.env", node.key_line, f"{word} never passes to steps: {why}", f"take {word} out"
+                )
         return words
 
     def _includes(self, key: str, node: Node) -> Includes | None:

@@ -53,6 +53,7 @@ CODES: dict[str, Code] = {
     "header.reading": Code(_R, "a header that jupytext and this reader would not understand alike"),
     "header.key": Code(_R, "a key under `runbook:` that is not known"),
     "header.value": Code(_R, "a value under `runbook:` that is not of the kind its key asks for"),
+    "header.env": Code(_R, "`env` names a variable that never passes to steps"),
     "header.approvals": Code(_R, "the `approvals:` block is not in its one spelling"),
     "header.missing": Code(_N, "there is no header"),
     "header.place": Code(_N, "something stands above the header"),

@@ -125,6 +125,38 @@ def test_every_wrong_value_is_told_at_once() -> None:
     assert reasons == [("header.key", 3), ("header.value", 4), ("header.value", 5), ("header.value", 6)]
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("LD_PRELOAD", "nobody reviews values"),
+        ("DYLD_INSERT_LIBRARIES", "nobody reviews values"),
+        ("PYTHONSTARTUP", "nobody reviews values"),
+        ("IPYTHONDIR", "nobody reviews values"),
+        ("BASH_ENV", "nobody reviews values"),
+        ("GIT_SSH_COMMAND", "nobody reviews values"),
+        ("GIT_CONFIG_COUNT", "nobody reviews values"),
+        ("MAKEFLAGS", "nobody reviews values"),
+        ("SSH_AUTH_SOCK", "say `agent: true`"),
+        ("RUNBOOK_SIGNING_KEY", "belongs to Runbook itself"),
+    ],
+)
+def test_a_variable_that_never_passes_is_named_with_the_reason(name: str, why: str) -> None:
+    reason = only(with_runbook("  title: X", f"  env: [WEB_REGION, {name}]"))
+    assert (reason.code, reason.line, reason.degree.value) == ("header.env", 4, "refused")
+    assert reason.message.startswith(f"{name} never passes to steps: ")
+    assert why in reason.message
+    assert reason.hint == f"take {name} out"
+
+
+@pytest.mark.parametrize(
+    "name", ["HOME", "LANG", "KUBECONFIG", "AWS_PROFILE", "GIT_AUTHOR_NAME", "LDAP_HOST"]
+)
+def test_ordinary_variables_may_be_named(name: str) -> None:
+    header, reasons = header_of(with_runbook("  title: X", f"  env: [{name}]"))
+    assert header.env == (name,)
+    assert not reasons
+
+
 @pytest.mark.parametrize("path", ["../x", "/x", "a//b", "a/./b", "-x", "~x", "a\\b", "c:x", "é", "a/..", ""])
 def test_an_include_outside_the_folder_is_refused(path: str) -> None:
     _, reasons = header_of(with_runbook("  includes:", f"    paths: ['{path}']"))
