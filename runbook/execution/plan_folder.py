@@ -72,7 +72,8 @@ def read_record(folder: ExecutionFolder) -> tuple[PlanRecord, bytes]:
 def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:
     """Read a plan back and decide everything again, in this order, any doubt refuses:
 
-    1 its folder has the plan's name, and is where the plan was written, with the same bytes; 2 it was not run
+    1 its folder has the plan's name, and is where this user wrote the plan, with these bytes, as the memory
+    outside of it says: so who made it, where and from which commit is not a stranger's word; 2 it was not run
     before; 3 it has not expired; 4 the decision on `runbook.py` as it lies there, with these values; 5 the
     trust is what it was when it was planned; 6 planned again, it says the same, line for line.
 
@@ -93,8 +94,8 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
 
 
 def _require_its_time(record: PlanRecord, *, now: datetime) -> None:
-    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: of a
-    plan from elsewhere nothing vouches for these two lines."""
+    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: a clock
+    that was set back must not make it live longer."""
     try:
         created, expires = parse_stamp(record.created), parse_stamp(record.expires)
     except ValueError as error:

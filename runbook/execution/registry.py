@@ -1,7 +1,8 @@
 """What is remembered of plans outside their folders: where each was written, and that it was run. An edge.
 
 Lies in the user's state folder, so that a plan copied, edited or put back still runs once. A plan that was
-made by somebody else or elsewhere is not known here; it is decided again all the same, and runs once.
+made by somebody else or elsewhere is not known here, and does not run: nothing would vouch for who made it,
+on which host and commit, and it might have run there already.
 """
 
 from pathlib import Path
@@ -33,11 +34,20 @@ def remember(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
 
 
 def require_original(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
-    """Raise RefusedError when this plan was written here before, but elsewhere or with other bytes."""
+    """Raise RefusedError unless this user has written this plan, in this place, with these bytes."""
     try:
-        data = files.read(state / "plans" / f"{folder.id}.json", limit_bytes=_LIMIT_BYTES)
-    except NotFoundError:
-        return
+        _require_written_here(state, folder, plan)
+    except NotFoundError as error:
+        raise RefusedError(
+            "this user has not written this plan here",
+            subject=folder.id,
+            hint="plan it again here, with the same values: a plan runs where its writer wrote it",
+        ) from error
+
+
+def _require_written_here(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Raise NotFoundError for a plan that is not remembered, RefusedError for one that is otherwise."""
+    data = files.read(state / "plans" / f"{folder.id}.json", limit_bytes=_LIMIT_BYTES)
     kept = decode_json(data, Written, name=f"plans/{folder.id}.json")
     if kept.plan != digest(plan):
         raise RefusedError(
@@ -87,11 +97,10 @@ def require_begun_here(state: Path, folder: ExecutionFolder, plan: bytes) -> Non
     Stricter than for a first run: what was begun may go on when its approval has lapsed, so a folder that
     merely claims to have been begun must not do.
     """
-    require_original(state, folder, plan)
     try:
+        _require_written_here(state, folder, plan)
         known = files.read(state / "spent" / folder.id, limit_bytes=_LIMIT_BYTES)
-        (state / "plans" / f"{folder.id}.json").stat()
-    except (NotFoundError, FileNotFoundError) as error:
+    except NotFoundError as error:
         raise RefusedError(
             "this user has not begun this run here",
             subject=folder.id,

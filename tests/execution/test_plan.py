@@ -221,12 +221,32 @@ def forget(stage: Stage) -> None:
     shutil.rmtree(stage.around.state_folder)
 
 
+def remember_as_it_lies(stage: Stage, execution: Path) -> None:
+    """As if the memory had been edited together with the plan."""
+    forget(stage)
+    folder = ExecutionFolder(execution)
+    registry.remember(stage.around.state_folder, folder, folder.plan.read_bytes())
+
+
 def test_an_edited_plan_is_refused(stage: Stage) -> None:
     """Argument 1 of `plan_folder.load`."""
     execution = stage.plan(SELECTABLE)
     edit(execution, operator="mallory")
     with pytest.raises(RefusedError, match=r"plan\.json is not what it was when it was written"):
         load(stage, execution)
+
+
+def test_a_plan_of_elsewhere_is_refused(stage: Stage) -> None:
+    """Argument 1 of `plan_folder.load`: it may claim any operator, host and commit, and have run there."""
+    execution = stage.plan(SELECTABLE)
+    edit(execution, operator="mallory", host="elsewhere", commit="0" * 40)
+    forget(stage)
+    with pytest.raises(RefusedError, match="this user has not written this plan here") as refused:
+        load(stage, execution)
+    assert str(refused.value.hint).startswith("plan it again here, with the same values")
+    with pytest.raises(RefusedError, match="this user has not written this plan here"):
+        stage.start(execution)
+    assert not (execution / "start.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -243,14 +263,14 @@ def test_an_edited_plan_is_refused(stage: Stage) -> None:
         ({"values_digest": "sha256:" + "0" * 64}, "values in plan.json are not those of its digest"),
     ],
 )
-def test_an_edited_plan_of_elsewhere_is_refused_too(
+def test_an_edited_plan_is_refused_also_when_the_memory_was_edited_too(
     stage: Stage, change: dict[str, object], words: str
 ) -> None:
     """Argument 6 of `plan_folder.load`: planned again, it must say the same."""
     execution = stage.plan(SELECTABLE)
-    forget(stage)
     load(stage, execution)
     edit(execution, **change)
+    remember_as_it_lies(stage, execution)
     with pytest.raises(RefusedError) as refused:
         load(stage, execution)
     assert words in refused.value.message
@@ -322,21 +342,19 @@ def test_a_plan_expires(stage: Stage) -> None:
         ("2098-12-31T12:00:00Z", "2099-01-01T00:00:00Z"),
     ],
 )
-def test_a_plan_of_elsewhere_cannot_give_itself_a_longer_life(
-    stage: Stage, created: str, expires: str
-) -> None:
-    """Argument 3 of `plan_folder.load`: the memory outside does not know such a plan."""
+def test_a_plan_can_not_give_itself_a_longer_life(stage: Stage, created: str, expires: str) -> None:
+    """Argument 3 of `plan_folder.load`."""
     execution = stage.plan(SELECTABLE)
-    forget(stage)
     edit(execution, created=created, expires=expires)
+    remember_as_it_lies(stage, execution)
     with pytest.raises(RefusedError, match=f"lives until {expires}, and none does"):
         load(stage, execution)
 
 
-def test_a_plan_of_elsewhere_with_a_time_that_is_none_is_refused(stage: Stage) -> None:
+def test_a_plan_with_a_time_that_is_none_is_refused(stage: Stage) -> None:
     execution = stage.plan(SELECTABLE)
-    forget(stage)
     edit(execution, expires="tomorrow")
+    remember_as_it_lies(stage, execution)
     with pytest.raises(FormatError, match="not a time"):
         load(stage, execution)
 
