@@ -192,7 +192,7 @@ def _written(base: Base | None, text: Text, notebook: Notebook, wishes: Wishes, 
         return Flow(problems=problems)
     try:
         new_text, changed = _new_text(text, cells, shall.text_root)
-        new_notebook, kept, dropped, count = _new_notebook(base, text, notebook, wishes, shall)
+        new_notebook, kept, dropped, count = _new_notebook(text, notebook, wishes, shall)
     except ValueError as error:
         return Flow(
             problems=(Problem(code="cell.marker", message=str(error), hint="mend it in the notebook"),)
@@ -223,7 +223,7 @@ def _new_text(text: Text, cells: Sequence[tuple[Cell, int | None]], root: Lines)
 
 
 def _new_notebook(
-    base: Base | None, text: Text, notebook: Notebook, wishes: Wishes, shall: _Shall
+    text: Text, notebook: Notebook, wishes: Wishes, shall: _Shall
 ) -> tuple[bytes | None, int, int, int]:
     """(bytes, cells whose outputs stay, cells whose outputs go, cells changed)."""
     slots = [slot for slot in shall.merged if slot.notebook is not None]
@@ -236,7 +236,7 @@ def _new_notebook(
     if same and same_root and wishes.metadata is None:
         return None, 0, 0, 0
     sources = Sources(
-        before=base.notebook if base else None,
+        before=notebook,  # its outputs are as they are; who made them is told by it, or by `foreign`
         foreign=wishes.foreign,
         policy=wishes.outputs,
         exact={i: cell.exact for i, cell in enumerate(text.cells) if cell.exact != cell.cell.source},

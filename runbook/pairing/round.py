@@ -114,7 +114,7 @@ def _remember(session: Session, view: View, **changes: Any) -> None:
         "text_stamp": view.text.stamp,
         "notebook_stamp": view.notebook.stamp,
         "conflict": view.record.conflict if view.record else None,
-        "foreign": view.record.foreign if view.record else {},
+        "foreign": _foreign(view),
     }
     if not session.options.check:
         session.remember(Record(**{**fields, **changes}))
@@ -151,18 +151,18 @@ def _orphan(session: Session, view: View) -> Round:
 
 
 def _recorded(session: Session, view: View) -> Round:
-    foreign = _foreign(view)
     notes = _settle_conflict(session, view)
     changes = {"base_text": view.text.digest, "base_notebook": view.notebook.digest}
-    _remember(session, view, **changes, foreign=foreign, settled=True, conflict=None)
+    _remember(session, view, **changes, settled=True, conflict=None)
     return _round(view.pair, "recorded", "in step", notes=notes)
 
 
 def _foreign(view: View) -> dict[str, str]:
-    if not isinstance(view.read_notebook, Notebook):
-        return {}
+    """The makers of outputs that the notebook itself does not tell."""
     known = view.record.foreign if view.record else {}
-    return foreign_makers(view.read_notebook, view.base.notebook if view.base else None, known)
+    if not isinstance(view.read_notebook, Notebook):
+        return known
+    return foreign_makers(view.read_notebook, view.last, known)
 
 
 def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
@@ -255,8 +255,8 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
     metadata = _metadata(view, notebook)
     if isinstance(metadata, Problem):
         return _refused(session, view, (metadata,))
-    foreign = view.record.foreign if view.record else {}
-    wishes = Wishes(take=take, outputs=session.options.outputs, foreign=foreign, metadata=metadata)
+    outputs = session.options.outputs
+    wishes = Wishes(take=take, outputs=outputs, foreign=_foreign(view), metadata=metadata)
     found = flow(view.base, text, notebook, wishes)
     if found.problems:
         return _refused(session, view, found.problems)
@@ -319,7 +319,7 @@ def _write_merged(session: Session, view: View, found: Flow, conflict: str | Non
             "base_text": record.base_text or (None if found.is_disputed else view.text.digest),
             "base_notebook": record.base_notebook or (None if found.is_disputed else view.notebook.digest),
         }
-        _remember(session, view, **bases, settled=record.settled, conflict=conflict, foreign=foreign)
+        _remember(session, view, **bases, settled=record.settled, conflict=conflict)
         return None
     sides = (view.text, view.notebook)
     return Write(pair=pair, sides=sides, text=found.text, notebook=found.notebook, record=record)

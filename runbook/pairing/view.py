@@ -35,6 +35,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     read_notebook: Notebook | Unreadable | None
     base: Base | None
     before: tuple[bytes | None, bytes | None]
+    last: Notebook | None = None  # the notebook that was seen last, in step or not
     doubt: str | None = None
 
 
@@ -62,7 +63,8 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
             base=None,
             before=before,
         )
-        view = msgspec.structs.replace(view, base=_base(view))
+        base = _base(view)
+        view = msgspec.structs.replace(view, base=base, last=_last(session, view, base))
         doubt, unfinished = _doubt(view)
         view = msgspec.structs.replace(view, doubt=doubt)
         young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
@@ -92,7 +94,7 @@ def _doubt(view: View) -> tuple[str | None, list[Side]]:
     return doubt, unfinished
 
 
-def _stored(session: Session, name: str | None, sides: tuple[Side, Side]) -> bytes | None:
+def _stored(session: Session, name: str | None, sides: tuple[Side, ...]) -> bytes | None:
     for side in sides:
         if name is not None and side.digest == name:
             return side.data
@@ -126,6 +128,21 @@ def _base(view: View) -> Base | None:
     same = view.notebook.digest == record.base_notebook
     notebook = view.read_notebook if same else parse_notebook(notebook_data)
     return Base(text=text, notebook=notebook if isinstance(notebook, Notebook) else None)
+
+
+def _last(session: Session, view: View, base: Base | None) -> Notebook | None:
+    """The notebook as it was seen last: what its outputs are compared with, since a person goes on running
+    and editing cells also while the pair is not in step. The base's where that one is gone, or unreadable."""
+    record = view.record
+    if record is not None and record.notebook != record.base_notebook:
+        if record.notebook == view.notebook.digest:
+            found = view.read_notebook
+        else:
+            data = _stored(session, record.notebook, ())
+            found = None if data is None else parse_notebook(data)
+        if isinstance(found, Notebook):
+            return found
+    return base.notebook if base else None
 
 
 def is_no_runbook(view: View) -> bool:

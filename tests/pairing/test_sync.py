@@ -800,6 +800,52 @@ def test_check_says_what_would_be_done_and_writes_nothing(bench: Bench) -> None:
     assert {path: path.read_bytes() for path in bench.root.rglob("*") if path.is_file()} == before
 
 
+def _run_then_edited(bench: Bench) -> str:
+    """A cell is run, seen, edited, seen: the digest of what made its output."""
+    bench.run(1)
+    bench.sync()
+    made = str(bench.json()["cells"][2]["outputs"][0]["text"]).split()[2]
+    bench.set_source(1, "status = 'edited'")
+    bench.sync()
+    return made
+
+
+def test_outputs_are_not_taken_for_those_of_a_later_source_while_the_text_is_gone(bench: Bench) -> None:
+    bench.text.unlink()
+    assert bench.sync().action == "orphan"
+    made = _run_then_edited(bench)
+
+    assert "status = 'edited'" in bench.text.read_text(), "an edit beats a deletion"
+    bench.edit("restart = True", "restart = False")
+    bench.sync()
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
+def test_nor_while_the_pair_is_in_dispute(bench: Bench) -> None:
+    bench.edit("restart = True", "restart = 1")
+    bench.set_source(2, "restart = 2")
+    assert bench.sync().action == "conflict"
+    made = _run_then_edited(bench)
+
+    assert resolve(bench.place, bench.pair, take="text", now=NOW).is_settled
+    bench.edit("restart = 1", "restart = 3")
+    bench.sync()
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
+def test_nor_while_the_text_cannot_be_read(bench: Bench) -> None:
+    whole = bench.text.read_bytes()
+    bench.write(whole.replace(b"# %%", b"<<<<<<< HEAD\n# %%", 1))
+    assert bench.sync().action in ("quarantined", "refused")
+    made = _run_then_edited(bench)
+
+    bench.write(whole)
+    assert bench.sync().is_settled
+    bench.edit("restart = True", "restart = False")
+    bench.sync()
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
 def test_stale_approvals_are_said_at_once(tmp_path: Path) -> None:
     from runbook.text.digests import text_digest
 
