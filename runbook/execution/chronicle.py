@@ -15,12 +15,14 @@ from runbook.evidence.events import Event
 from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
+from runbook.evidence.story import Story
 from runbook.execution.kernel_values import KernelMessage
 from runbook.kit import protocol
 from runbook.system import clock
 
 SPOOL_KEY = "runbook"
 """Where the kernel's bootstrap puts a message's number in the spool: told as `spooled`, so not twice."""
+FOREIGN = "foreign: somebody else ran code in the kernel"
 _RESERVED = frozenset({"seq", "prev", "t", "m", "kind", "blob", "size", "version"})
 _RELEASE_MESSAGES = 256
 _RELEASE_BYTES = 1 << 20
@@ -30,7 +32,7 @@ class Chronicle:
     """The journal of one run while it is written. `grew` is called with the number of lines there are."""
 
     def __init__(
-        self, writer: JournalWriter, progress: Progress, limit: OutputLimit, *, grew: Callable[[int], None]
+        self, writer: JournalWriter, story: Story, limit: OutputLimit, *, grew: Callable[[int], None]
     ) -> None:
         self._writer = writer
         self._limit = limit
@@ -40,9 +42,9 @@ class Chronicle:
         self._foreign: set[str] = set()
         self._closed = False
         self._heard = 0  # the last number of the kernel's spool
-        self.progress = progress
-        self.foreign = 0
-        """How many times somebody else's code was seen."""
+        self.story = story
+        self._foreign_seen = False
+        self._problems_seen = 0
         self.broken: asyncio.Future[RunbookError] = asyncio.get_running_loop().create_future()
         self.release: Callable[[int], None] | None = None
         """Told the number of the last kernel message that is in the journal, now and then."""
@@ -56,9 +58,25 @@ class Chronicle:
         except RunbookError as error:
             self._break(error)
             return None
-        self.progress.feed(event)
+        self.story.feed(event)
         self._grew(self._writer.length)
         return event
+
+    @property
+    def progress(self) -> Progress:
+        return self.story.progress
+
+    def doubt(self) -> str | None:
+        """Why what happened since the last call can't be said to be the steps' own; None when it can.
+
+        During a step or before it is the same: the step did not run in the session that was approved.
+        """
+        problems = self.story.problems[self._problems_seen :]
+        self._problems_seen += len(problems)
+        foreign, self._foreign_seen = self._foreign_seen, False
+        if problems:
+            return f"the record can't be true: {problems[0][1]}"
+        return FOREIGN if foreign else None
 
     def boundary(self) -> None:
         """Make everything so far survive a power cut: between steps, and before a person is asked."""
@@ -160,7 +178,7 @@ class Chronicle:
         request = str(message.parent.get("msg_id", ""))
         if message.type == "execute_input" or request not in self._foreign:
             self._foreign.add(request)
-            self.foreign += 1
+            self._foreign_seen = True
             code = message.content.get("code")
             self.tell(
                 "foreign",

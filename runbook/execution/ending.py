@@ -14,11 +14,13 @@ from runbook.system import clock
 def conclude(
     folder: ExecutionFolder, chronicle: Chronicle, *, ended: EndReason, failure: RunbookError | None
 ) -> RunbookError | None:
-    """Write the `sealed` event, close the journal, derive record and audit, seal.
+    """Say what can't be true, write the `sealed` event, close the journal, derive record and audit, seal.
 
     Returns what kept us from it, if something did: then the execution is not sealed, and what there is stays.
     """
     chronicle.settle_all()
+    for line, words in chronicle.story.problems:
+        chronicle.tell("note", step=None, by="runbook", words=f"line {line} can't be true: {words}")
     chronicle.tell("sealed", outcome=_outcome(chronicle, ended, failure), steps=_states(chronicle))
     chronicle.boundary()
     chronicle.close()

@@ -14,7 +14,7 @@ from runbook.evidence import derive
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.plan import PlanRecord
-from runbook.evidence.states import Progress
+from runbook.evidence.story import Story
 from runbook.execution import taking_up
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.ending import conclude
@@ -39,21 +39,21 @@ def seal_left(folder: ExecutionFolder, place: Path, *, by: str) -> None:
 
 
 async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: str) -> None:
-    progress = Progress(record.steps)
-    taken = taking_up.take_up(folder, record, place, progress)
+    plan = digest(plan_bytes(record))
+    story = Story(record, plan_digest=plan)
+    taken = taking_up.take_up(folder, record, place, story)
     if taken.past.sealed:
         finish(folder, place)
         return
     if taken.process is not None:
         taken.process.kill_tree()
         await taken.process.ended()
-    chronicle = Chronicle(taking_up.journal(folder), progress, OutputLimit(), grew=lambda length: None)
-    plan = digest(plan_bytes(record))
+    chronicle = Chronicle(taking_up.journal(folder), story, OutputLimit(), grew=lambda length: None)
     chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=by)
     _end_open(taken, chronicle)
     taking_up.tell_kernel_gone(taken, chronicle)
     chronicle.tell("interrupted", by=by, how="stop", words="sealed without going on")
-    problem = conclude(folder, chronicle, ended="stopped", failure=None)
+    problem = conclude(folder, chronicle, ended="stopped", failure=story.damage())
     if problem is not None:
         raise problem
     _clear_away(folder, place)
@@ -76,12 +76,13 @@ def _end_open(taken: TakenUp, chronicle: Chronicle) -> None:
     still_open = taken.past.open
     if still_open is None:
         return
-    known = reply is not None and not (reply.state == "succeeded" and chronicle.foreign)
+    doubt = chronicle.doubt()
+    known = reply is not None and not (reply.state == "succeeded" and doubt is not None)
     tell_step_ended(
         chronicle,
         (still_open.step, still_open.attempt),
         reply,
         state=reply.state if reply is not None and known else "unknown",
-        reason=reply.reason if reply is not None and known else "its supervisor died",
+        reason=reply.reason if reply is not None and known else doubt or "its supervisor died",
         ms=milliseconds(still_open, reply),
     )

@@ -12,7 +12,7 @@ from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
 from runbook.execution import kernel_tree
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
-from runbook.execution.chronicle import Chronicle
+from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
 from runbook.execution.guard import Guard
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from runbook.execution.kernel import KernelClient
 
 KERNEL_SECONDS = 60
-FOREIGN = "foreign: somebody else ran code in the kernel"
 _AS_LONG_AS_IT_TAKES = 1e9
 _PROMPT_CHARACTERS = 2000
 KILL_SECONDS = 5
@@ -58,7 +57,6 @@ class Supervision:
         self._running: str | None = None
         self._typed: asyncio.Future[str | None] | None = None  # what a step that asked gets
         self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
-        self._foreign = 0  # how much of somebody else's code was seen when the last step ended
         self.failure: RunbookError | None = None
         """What kept the run from going on, when it was something outside."""
 
@@ -130,9 +128,9 @@ class Supervision:
             reason = reply.reason
         if state in ("succeeded", "failed") and self._cut_short:
             state, reason = "interrupted", "interrupted by a person"
-        if state == "succeeded" and self._chronicle.foreign:
-            state, reason = "unknown", FOREIGN
-        self._foreign = self._chronicle.foreign
+        doubt = self._chronicle.doubt()
+        if state == "succeeded" and doubt is not None:
+            state, reason = "unknown", doubt
         self._chronicle.settle(still_open.step)
         ended = (still_open.step, still_open.attempt)
         ms = milliseconds(still_open, reply)
@@ -259,10 +257,9 @@ class Supervision:
     def _tell_end(self, action: Run, reply: Reply) -> StepState:
         state: StepState = reply.state
         reason = reply.reason
-        if state == "succeeded" and (reply.foreign or self._chronicle.foreign > self._foreign):
-            # During the step or before it: either way it did not run in the session that was approved.
-            state, reason = "unknown", FOREIGN
-        self._foreign = self._chronicle.foreign
+        doubt = self._chronicle.doubt() or (FOREIGN if reply.foreign else None)
+        if state == "succeeded" and doubt is not None:
+            state, reason = "unknown", doubt
         self._chronicle.settle(action.step)
         if not reply.complete:
             self._chronicle.tell("gap", what="output", count=None, step=action.step)

@@ -26,7 +26,7 @@ from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
-from runbook.evidence.states import Progress
+from runbook.evidence.story import Story
 from runbook.execution import (
     family,
     kernel_launch,
@@ -152,21 +152,25 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         if handed.task == "begin":
             plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
             writer, taken = _begin(plan, folder, around.state_folder, now), None
-            progress = Progress(plan.record.steps)
+            story = _story(plan)
         else:
             _require_unsealed(folder)
             plan = plan_folder.load_begun(folder.path, workspace=workspace, around=around, now=now)
-            progress = Progress(plan.record.steps)
+            story = _story(plan)
             place = lease.run_folder(around.env, folder.path)
-            taken = taking_up.take_up(folder, plan.record, place, progress)
+            taken = taking_up.take_up(folder, plan.record, place, story)
             if taken.past.sealed:
                 sealing.finish(folder, place)
                 raise _ended(folder)
             writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
-        run.taken, run.progress = taken, progress
+        run.taken, run.story = taken, story
         run.guard = guard_of(plan.permission, workspace=workspace, around=around, now=clock.now)
         asyncio.run(run.through(writer, ready))
+
+
+def _story(plan: Plan) -> Story:
+    return Story(plan.record, plan_digest=digest(plan_folder.plan_bytes(plan.record)))
 
 
 def _require_unsealed(folder: ExecutionFolder) -> None:
@@ -214,7 +218,7 @@ class _Run:
     """One run in this process, from the first event (or the first of ours, of one that is taken up) to the
     seal. The attributes are set before `through`."""
 
-    progress: Progress
+    story: Story
     guard: Guard
     taken: TakenUp | None = None
 
@@ -235,7 +239,7 @@ class _Run:
         control: Control | None = None
         chronicle = Chronicle(
             writer,
-            self.progress,
+            self.story,
             OutputLimit(self._handed.ways.limits),
             grew=lambda length: None if control is None else control.grew(length),
         )
@@ -264,7 +268,7 @@ class _Run:
         ended: EndReason = "failed"
         if process is not None:
             ended = await supervision.run(process)
-            failure = supervision.failure
+            failure = supervision.failure or self.story.damage()
         await control.somebody(seconds=VISIT_SECONDS)
         concluded = conclude(self._folder, chronicle, ended=ended, failure=failure)
         self._clear_away()

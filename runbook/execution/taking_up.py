@@ -18,7 +18,7 @@ from runbook.evidence.events import Event, parse_moment
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader, JournalWriter, whole_payload
 from runbook.evidence.plan import PlanRecord
-from runbook.evidence.states import Progress
+from runbook.evidence.story import Story
 from runbook.execution import kernel_launch, leftovers
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_launch import KernelProcess
@@ -60,8 +60,8 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
         return still_open.requests | new
 
 
-def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: Progress) -> TakenUp:
-    """Read the journal into `progress` and find what is left. The caller holds the lease.
+def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Story) -> TakenUp:
+    """Read the journal into `story` and find what is left. The caller holds the lease.
 
     `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check.
     """
@@ -71,7 +71,7 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, progress: 
     if folder.journal.exists():
         for event in JournalReader(folder):
             gatherer.feed(event)
-            progress.feed(event)
+            story.feed(event)
     past = gatherer.past()
     number = last_kernel(folder, place)
     spool = spool_of(folder, number)

@@ -13,10 +13,11 @@ from runbook.errors import StorageError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalWriter, read_journal
 from runbook.evidence.limits import Limits, OutputLimit
-from runbook.evidence.states import Progress
+from runbook.evidence.story import Story
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_values import KernelMessage
 from runbook.kit.protocol import MIME
+from tests.evidence.builders import plan_of
 
 
 def message(kind: str, content: dict[str, Any], *, spooled: int | None = 1, **more: Any) -> KernelMessage:
@@ -46,7 +47,9 @@ def told(folder: Path, tell: Callable[[Chronicle], None], limits: Limits | None 
         from runbook.canonical import hex_digest
 
         writer = JournalWriter.create(execution, start_digest=hex_digest(b"start"))
-        chronicle = Chronicle(writer, Progress(()), OutputLimit(limits), grew=lambda length: None)
+        chronicle = Chronicle(
+            writer, Story(plan_of(()), plan_digest=""), OutputLimit(limits), grew=lambda length: None
+        )
         tell(chronicle)
         chronicle.settle_all()
         chronicle.close()
@@ -89,13 +92,15 @@ def test_a_message_without_a_spelling_is_a_gap_and_the_run_goes_on(tmp_path: Pat
 def test_somebody_elses_code_is_told_once_for_each_request(tmp_path: Path) -> None:
     def tell(chronicle: Chronicle) -> None:
         foreign: dict[str, Any] = {"origin": "foreign", "step": None}
+        chronicle.tell("opened", plan="")
         chronicle.heard(message("status", {"execution_state": "busy"}, **foreign))
         chronicle.heard(message("stream", {"name": "stdout", "text": "x"}, **foreign))
         harmless = {**foreign, "parent": {"msg_id": "q", "msg_type": "kernel_info_request"}}
         chronicle.heard(message("status", {"execution_state": "busy"}, **harmless))
-        assert chronicle.foreign == 1
+        assert chronicle.doubt() == "foreign: somebody else ran code in the kernel"
+        assert chronicle.doubt() is None
 
-    events = told(tmp_path / "x", tell)
+    _, *events = told(tmp_path / "x", tell)
 
     assert [event.kind for event in events] == ["foreign", "message", "message", "message"]
     assert events[0].text("session") == "s"

@@ -2,9 +2,10 @@
 
 import pytest
 
+from runbook.errors import EvidenceDamaged
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.verification import verify_execution
-from tests.execution.staging import Stage
+from tests.execution.staging import Stage, script
 
 TYPES = (
     "stream display_data update_display_data execute_result error status clear_output"
@@ -65,14 +66,64 @@ def test_a_claim_that_other_code_ran_is_noticed(stage: Stage) -> None:
     # %% odd
     kernel = get_ipython().kernel
     kernel.send_response(kernel.iopub_socket, "execute_input", {"code": "harmless()", "execution_count": 1})
+    # %% after
+    print("after")
     """)
 
-    verdict = verify_execution(ExecutionFolder(result.execution))
-
+    folder = ExecutionFolder(result.execution)
+    verdict = verify_execution(folder)
+    words = "the kernel executed something else than 'odd' says"
+    assert [step.state for step in result.steps] == ["unknown", "pending"]
+    assert result.outcome == "unknown"
+    assert isinstance(result.failure, EvidenceDamaged)
+    assert result.failure.message == f"the record tells what can't be true: {words}"
+    assert f"the record can't be true: {words}" in folder.audit.read_text()
     assert verdict.verdict == "TAMPERED"
-    assert [each.message for each in verdict.findings] == [
-        "the kernel executed something else than 'odd' says"
-    ]
+    assert [each.message for each in verdict.findings] == [words]
+
+
+def test_a_person_is_told_of_a_kernel_that_claims_other_code_and_goes_on_or_not(stage: Stage) -> None:
+    execution = stage.plan(
+        """
+        # %% odd
+        kernel = get_ipython().kernel
+        kernel.send_response(kernel.iopub_socket, "execute_input", {"code": "1", "execution_count": 1})
+        # %% after
+        print("after")
+        """,
+        unattended=False,
+    )
+    driver = script("run", ("continue", "it is known"), "run")
+    with stage.start(execution) as session:
+        result = session.drive(driver)
+
+    assert driver.asked == ["start odd", "failed odd", "start after"]
+    assert [step.state for step in result.steps] == ["unknown", "succeeded"]
+    assert result.outcome == "unknown"
+    assert isinstance(result.failure, EvidenceDamaged)
+    assert result.sealed
+
+
+def test_a_claim_that_comes_when_no_step_runs_any_more_fails_the_run(stage: Stage) -> None:
+    result, _ = stage.run("""
+    # %% later
+    import threading, time
+    kernel = get_ipython().kernel
+    parent = kernel.get_parent("shell")
+
+    def claim():
+        time.sleep(0.3)
+        kernel.session.send(kernel.iopub_socket, "runbook_reply", {"status": "error"}, parent=parent)
+
+    threading.Thread(target=claim).start()
+    # %% wait name="wait" tags=["setup"]
+    import time
+    time.sleep(1)
+    """)
+
+    assert isinstance(result.failure, EvidenceDamaged)
+    assert result.outcome in ("failed", "unknown")
+    assert verify_execution(ExecutionFolder(result.execution)).verdict == "TAMPERED"
 
 
 def test_what_is_no_message_is_kept_and_ends_nothing(stage: Stage) -> None:
