@@ -184,7 +184,7 @@ class _Ref:
         return found[0]
 
     def _ask(self, *words: str) -> bytes:
-        return git.ask(self._root, "--no-replace-objects", *words, env=self._env)
+        return git.ask(self._root, *words, env=self._env)
 
 
 def _listed(folder: Path) -> tuple[str, ...]:

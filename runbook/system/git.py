@@ -2,6 +2,11 @@
 
 Called from inside hooks too, where git sets GIT_DIR and GIT_INDEX_FILE for its own purposes: a call about
 another repository must not inherit them.
+
+Two tricks of a repository's content never lead elsewhere:
+1. a folder of the work tree that looks like a bare repository (`HEAD`, `objects/`, `refs/`, all committed) is
+   not taken for one, or a change under review could bring the branches that trust is read from;
+2. replaced objects (`refs/replace/`) are not followed: what is asked for is what is read.
 """
 
 from collections.abc import Mapping
@@ -30,6 +35,16 @@ _NO_PROGRAMS = (
     "log.showSignature=false",
     "protocol.allow=never",
 )
+_NO_TRICKS = ("safe.bareRepository=explicit",)  # 1; known to git from 2.38 on
+
+COMMAND = (
+    "git",
+    "--no-pager",
+    "--no-replace-objects",  # 2
+    "--literal-pathspecs",
+    *(word for setting in (*_NO_PROGRAMS, *_NO_TRICKS) for word in ("-c", setting)),
+)
+"""How every call of git begins."""
 
 
 def clean_environment(env: Mapping[str, str], *, keep_index: bool = False) -> dict[str, str]:
@@ -47,9 +62,14 @@ def ask(root: Path, *words: str, env: Mapping[str, str], timeout_seconds: float 
 
     Ask only for what runs no filter and no textconv: `status` and `diff` of files do.
     """
-    settings = [word for setting in _NO_PROGRAMS for word in ("-c", setting)]
-    argv = ["git", "--no-pager", *settings, *words]
+    argv = [*COMMAND, *_explicitly(root, env), *words]
     return processes.require(argv, cwd=root, env=clean_environment(env), timeout_seconds=timeout_seconds)
+
+
+def _explicitly(root: Path, env: Mapping[str, str]) -> tuple[str, ...]:
+    """A hook of a bare repository is started in it, and git says so in GIT_DIR: its word, not the files'."""
+    said = env.get("GIT_DIR")
+    return ("--git-dir=.",) if said and (root / said).resolve() == root.resolve() else ()
 
 
 def repository_root(folder: Path, *, env: Mapping[str, str]) -> Path | None:

@@ -10,16 +10,6 @@ from pathlib import Path
 from runbook.errors import CommandFailed, FormatError
 from runbook.system import git, processes
 
-_QUIET = (
-    "git",
-    "--no-pager",
-    "--literal-pathspecs",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-)
-
 
 def top(folder: Path, *, env: Mapping[str, str]) -> Path:
     """The work tree's root, where the paths of an index begin. Raises FormatError outside of one."""
@@ -59,7 +49,11 @@ def blobs_of(root: Path, blobs: list[str], *, env: Mapping[str, str]) -> list[by
         return []
     wanted = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
     said = processes.require(
-        [*_QUIET, "cat-file", "--batch"], stdin=wanted, env=_environment(env), cwd=root, timeout_seconds=120
+        [*git.COMMAND, "cat-file", "--batch"],
+        stdin=wanted,
+        env=_environment(env),
+        cwd=root,
+        timeout_seconds=120,
     )
     found, at = [], 0
     for blob in blobs:
@@ -80,7 +74,7 @@ def ask(root: Path, *words: str, env: Mapping[str, str]) -> bytes:
 
 
 def _ask(root: Path, *words: str, env: Mapping[str, str]) -> bytes:
-    return processes.require([*_QUIET, *words], env=_environment(env), cwd=root, timeout_seconds=60)
+    return processes.require([*git.COMMAND, *words], env=_environment(env), cwd=root, timeout_seconds=60)
 
 
 def _environment(env: Mapping[str, str]) -> dict[str, str]:

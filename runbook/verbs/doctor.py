@@ -15,6 +15,8 @@ from runbook.workspace import MARK, Surroundings, Workspace, find
 _VERSION = re.compile(r"[0-9][0-9a-z.]*")
 _OPENSSH = re.compile(r"OpenSSH_(\d+)\.(\d+)")
 _OLDEST_OPENSSH = (8, 2)  # `-Y sign` with an agent and FIDO keys
+_GIT = re.compile(r"git version (\d+)\.(\d+)")
+_SAFE_GIT = (2, 38)  # knows safe.bareRepository
 _OLDEST_PYTHON = (3, 11)
 
 
@@ -104,6 +106,16 @@ def _git(around: Surroundings) -> Iterator[Check]:
             state="missing",
             words="not on the PATH: plans record no commit, `review` shows no difference",
             next="install git",
+        )
+        return
+    said = processes.run(["git", "--version"], env=around.env).stdout.decode("utf-8", "replace").strip()
+    version = _GIT.match(said)
+    if version and (int(version[1]), int(version[2])) < _SAFE_GIT:
+        yield Check(
+            name="git",
+            state="wrong",
+            words=f"{said}: a change could bring a folder that this git takes for the repository",
+            next='install git 2.38 or newer, or trust a folder: `trust = "dir:/etc/runbook"`',
         )
         return
     root = git.repository_root(around.cwd, env=around.env)

@@ -112,3 +112,16 @@ def test_the_key_to_sign_with_is_named(desk: Desk, alice: Key) -> None:
     found = checks(desk.with_env(RUNBOOK_SIGNING_KEY=str(alice.path)))["signing key"]
 
     assert found.words == f"{alice.path} (`review` signs with it)"
+
+
+def test_a_git_that_takes_folders_of_a_change_for_a_repository_is_wrong(desk: Desk, tmp_path: Path) -> None:
+    old = tmp_path / "bin/git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.37.9\n")
+    old.chmod(0o755)
+
+    found = checks(desk.with_env(PATH=f"{old.parent}:{os.environ['PATH']}"))["git"]
+
+    assert found.state == "wrong"
+    assert found.words.startswith("git version 2.37.9: a change could bring a folder")
+    assert found.next.startswith("install git 2.38 or newer")
