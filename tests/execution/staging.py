@@ -81,7 +81,7 @@ class Stage:
             env=dict(os.environ),
             machine_config=home / "no-machine.toml",
             user_config=home / "no-user.toml",
-            state_folder=home / "state",
+            state_folder=home / ".local/state/runbook",  # where the program has it
             login="alice",
             host="here",
         )
