@@ -35,7 +35,7 @@ MOMENTS: dict[str, Moment] = {
     "the record is written": lambda folder: folder.record.exists(),
     "the audit is written": lambda folder: folder.audit.exists(),
 }
-MOMENTS_SOAK = list(itertools.product(MOMENTS, VICTIMS, range(SOAK // 10)))
+MOMENTS_SOAK = list(itertools.product(MOMENTS, VICTIMS, range(SOAK // 40)))
 
 
 @pytest.mark.parametrize("seed", range(EVERY_TIME * len(VICTIMS)))
