@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runbook.canonical import digest
 from runbook.errors import RunbookError, TextRefused
-from runbook.system import files
+from runbook.system import files, swap
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.normal import normalised
 from runbook.text.notebook import second_opinion
@@ -42,7 +43,10 @@ def _one(workspace: Workspace, path: str, *, write: bool) -> Formatted:
     if after == before:
         return Formatted(path=path, changed=False, error=left)
     if write:
-        files.replace(workspace.root / path, after)
+        try:
+            swap.replace_if(workspace.root / path, after, expected=digest(before))
+        except RunbookError as error:  # a save that crossed ours, a file that is read-only
+            return Formatted(path=path, changed=False, error=f"{error.message}; nothing was written")
     return Formatted(path=path, changed=True, error=left)
 
 

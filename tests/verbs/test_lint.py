@@ -3,6 +3,7 @@
 import pytest
 
 from runbook.errors import NotFoundError, RunbookError
+from runbook.text import normal
 from runbook.verbs.edit import edit
 from runbook.verbs.fmt import fmt
 from runbook.verbs.lint import lint
@@ -144,3 +145,22 @@ def test_edit_says_what_lint_finds_afterwards(desk: Desk) -> None:
 def test_an_editor_that_does_not_edit_is_said(desk: Desk, editor: str, words: str) -> None:
     with pytest.raises(RunbookError, match=words):
         edit(desk.workspace, NAME, around=desk.with_env(EDITOR=editor, VISUAL=""))
+
+
+def test_a_save_while_fmt_works_is_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = normal.normalised
+
+    def slow(data: bytes) -> str:
+        text = really(data)
+        desk.file.write_text("# %%\nmine = 1\n")
+        return text
+
+    monkeypatch.setattr("runbook.verbs.fmt.normalised", slow)
+    desk.file.write_bytes(desk.file.read_bytes() + b"\n\n")
+
+    (done,) = fmt(desk.workspace, (NAME,), write=True, around=desk.around)
+
+    assert not done.changed
+    assert done.error is not None
+    assert done.error.endswith("; nothing was written")
+    assert desk.file.read_text() == "# %%\nmine = 1\n"
