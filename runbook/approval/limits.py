@@ -54,10 +54,18 @@ def of_the_path(request: Request, trust: Trust) -> Iterator[Why]:
     """Whether the rules could be walked around by spelling the path in another way.
 
     Asked as soon as any rule of the environment asks for approvals, matching or not: `./db/x.py`, or a Kelvin
-    sign for a K on a disk that folds case, must not slip past `db/**` into a rule that asks for nothing.
+    sign for a K on a disk that folds case, must not slip past `db/**` into a rule that asks for nothing. Nor
+    may a `runbook.toml` further down, or none: paths would begin there.
     """
     rules = () if trust.policy is None else trust.policy.rules
     if any(rule.asks and request.environment in rule.environments for rule in rules):
+        if not trust.anchored:
+            yield Why(
+                code="policy.place",
+                message="where the paths of this machine's policy begin is not certain: there is no "
+                "runbook.toml here or above, or more than one",
+                hint="work in the workspace's own folder, and take a second runbook.toml below it away",
+            )
         problem = path_problem(request.path)
         if problem:
             yield Why(code="policy.path", message=problem)

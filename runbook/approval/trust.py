@@ -6,14 +6,16 @@ Checks nothing itself: `trusted.assemble` does. Never writes, never fetches from
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from runbook.approval.trusted import REQUIRED, WITHDRAWN, Trust, assemble
 from runbook.errors import CommandFailed, FormatError, NotFoundError, RunbookError, TrustError
 from runbook.system import files, git
-from runbook.workspace import TRUST_FOLDER, Workspace
+from runbook.workspace import MARK, TRUST_FOLDER, Workspace
 
 __all__ = ["Source", "Trust", "load", "load_or_refusal", "source_of"]
 
@@ -49,10 +51,10 @@ def load(workspace: Workspace, *, env: Mapping[str, str]) -> Trust:
     source = source_of(workspace, env=env)
     try:
         found = {name: source.read(name) for name in REQUIRED}
-        inside = [name for name in source.names(WITHDRAWN) if not name.startswith(".")]
+        inside = _withdrawals(source.names(WITHDRAWN))
         if len(inside) > _MOST_WITHDRAWALS:
             raise TrustError(f"more than {_MOST_WITHDRAWALS} files", subject=WITHDRAWN)
-        found |= {f"{WITHDRAWN}/{name}": source.read(f"{WITHDRAWN}/{name}") for name in inside}
+        found |= {f"{WITHDRAWN}/{name}": source.read(f"{WITHDRAWN}/{at}") for name, at in inside.items()}
     except TrustError:
         raise
     except RunbookError as error:
@@ -61,7 +63,27 @@ def load(workspace: Workspace, *, env: Mapping[str, str]) -> Trust:
             subject=error.subject,
             hint=error.hint or "policy.toml, allowed_signers and revoked must be there and readable",
         ) from error
-    return assemble(found, described=source.described, pinned=source.pinned)
+    trust = assemble(found, described=source.described, pinned=source.pinned)
+    return trust if _is_anchored(workspace) else msgspec.structs.replace(trust, anchored=False)
+
+
+def _is_anchored(workspace: Workspace) -> bool:
+    """A branch and a working tree have their policy beside the runbooks. A folder of the machine does not:
+    where its paths begin, `runbook.toml` tells, which a change can bring. So there must be exactly one."""
+    if not workspace.settings.trust.startswith("dir:"):
+        return True
+    return not workspace.loose and not any(os.path.lexists(above / MARK) for above in workspace.root.parents)
+
+
+def _withdrawals(names: Sequence[str]) -> dict[str, str]:
+    """The files of withdrawals, each with the name it stands under. Hidden ones are somebody else's, but for
+    the statement of a withdrawal that was killed between its two files."""
+    inside = {name: name for name in names if not name.startswith(".")}
+    for name in names:
+        statement = name.removeprefix(".")
+        if name != statement and f"{statement.removesuffix('.txt')}.sig" in inside:
+            inside.setdefault(statement, name)
+    return inside
 
 
 def load_or_refusal(workspace: Workspace, *, env: Mapping[str, str]) -> Trust | TrustError:

@@ -26,6 +26,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     `described` is what every verdict says of it: `worktree (UNPINNED)`, `ref:origin/main at <commit>`,
     `dir:/etc/runbook`, `none`. `pinned`: whether it was chosen outside the text's own working tree.
+    `anchored`: whether it is certain which folder the paths of its rules begin in.
     `policy` is None in a folder without trust files only: there nothing but `scratch` runs.
     """
 
@@ -36,6 +37,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     described: str
     pinned: bool
     files: tuple[tuple[str, bytes], ...]
+    anchored: bool = True
 
     @staticmethod
     def none() -> "Trust":

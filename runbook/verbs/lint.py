@@ -7,7 +7,6 @@ import msgspec
 
 from runbook.pairing.state import State
 from runbook.system import files
-from runbook.text.lines import LIMIT_BYTES
 from runbook.text.lint import Finding, as_findings
 from runbook.text.lint import lint as lint_text
 from runbook.text.reader import read
@@ -39,7 +38,7 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
     for path in paths or names.runbooks(workspace):
         if path in disputed:
             findings.append(_dispute(path, disputed[path]))
-        data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES + 1)
+        data = files.read_inside(workspace.root, path, limit_bytes=names.LARGEST_BYTES)
         found = lint_bytes(data, root=workspace.root, path=path)
         findings += found.findings
         stale += found.stale

@@ -15,7 +15,6 @@ from runbook.errors import FormatError, NotFoundError, UsageError
 from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name
 from runbook.evidence.folder import find as find_execution
 from runbook.system import files
-from runbook.text.lines import LIMIT_BYTES
 from runbook.text.reader import read
 from runbook.text.runbook import Reading
 from runbook.workspace import Workspace
@@ -23,6 +22,8 @@ from runbook.workspace import Workspace
 _SKIPPED = frozenset({"__pycache__", "node_modules"})
 _SHOWN = 8
 _ID_PART = re.compile(r"[0-9]{8}T?[0-9]{0,6}Z?")
+LARGEST_BYTES = 64 << 20
+"""What is read at all. A text above the reader's own limit is refused by it, and hides no other one."""
 LATEST = "latest"
 """What people type for the newest execution."""
 
@@ -57,15 +58,20 @@ def runbooks(workspace: Workspace) -> tuple[str, ...]:
                 inner.clear()  # a loose folder is the folder itself, not what happens to lie below it
             for name in names:
                 path = Path(here) / name
-                if name.endswith(".py") and not name.startswith(".") and not path.is_symlink():
+                if name.endswith(".py") and not name.startswith(".") and _is_regular(path):
                     found.add(path.relative_to(workspace.root).as_posix())
     return tuple(sorted(found))
+
+
+def _is_regular(path: Path) -> bool:
+    """No link, and no pipe that somebody left there."""
+    return path.is_file() and not path.is_symlink()
 
 
 def open_runbook(workspace: Workspace, name: str, *, cwd: Path) -> Opened:
     """Read the runbook that `name` means. Raises NotFoundError (with the closest), FormatError."""
     path = find_runbook(workspace, name, cwd=cwd)
-    data = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES)
+    data = files.read_inside(workspace.root, path, limit_bytes=LARGEST_BYTES)
     return Opened(path=path, data=data, reading=read(data))
 
 

@@ -9,7 +9,7 @@ from runbook.approval.sshsig import armored
 from runbook.approval.statement import approval_id, statement_of
 from runbook.approval.trust import load
 from runbook.approval.withdrawal import WITHDRAWAL_NAMESPACE, Withdrawal, file_names, withdrawal_bytes
-from runbook.errors import NotFoundError, SignerError, TrustError
+from runbook.errors import ExistsError, NotFoundError, SignerError, TrustError
 from runbook.system import files
 from runbook.verbs import names
 from runbook.verbs.show import require_runbook
@@ -79,7 +79,13 @@ def carry_out(workspace: Workspace, draft: Draft, *, around: Surroundings, termi
         )
         statement, seal = (workspace.trust_folder / name for name in file_names(withdrawal))
         files.make_folder(statement.parent)
-        # The signature first: a statement without one would refuse the trust files.
+        # One of two files alone refuses the trust files. So the statement waits under a hidden name, which
+        # counts once the signature is there (`trust.load`): whenever this is killed, all of it holds or none.
+        waiting = statement.with_name(f".{statement.name}")
+        if seal.exists():
+            raise ExistsError("was withdrawn meanwhile", subject=workspace.relative(seal))
+        files.replace(waiting, data)
         files.create(seal, armored(signature).encode("ascii"))
         files.create(statement, data)
+        files.remove(waiting)
     return workspace.relative(statement.parent)

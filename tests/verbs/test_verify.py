@@ -1,11 +1,14 @@
 """`verify`, `statement` and `withdraw`: verdicts, the bytes behind them, and an approval taken back."""
 
+import contextlib
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from runbook.errors import ExistsError, NotFoundError, SignerError
+from runbook.system import files
 from runbook.verbs import withdraw
 from runbook.verbs.review import Wish, carry_out, prepare
 from runbook.verbs.statement import statements
@@ -63,6 +66,16 @@ def test_without_names_every_runbook_is_judged_and_a_bad_one_hides_no_other(desk
 
     assert not verdicts["runbooks/bad.py", "scratch"].permitted
     assert verdicts["runbooks/bad.py", "scratch"].reasons[0].line == 2
+    assert verdicts[PATH, "scratch"].permitted
+
+
+def test_a_file_above_the_limit_is_refused_and_hides_no_other(desk: Desk) -> None:
+    desk.write("runbooks/large.py", "# %%\n" + "#\n" * (1 << 20))
+    os.mkfifo(desk.root / "runbooks/pipe.py")
+
+    verdicts = {(each.path, each.environment): each for each in asked(desk).runbooks}
+
+    assert [each.code for each in verdicts["runbooks/large.py", "scratch"].reasons] == ["text.size"]
     assert verdicts[PATH, "scratch"].permitted
 
 
@@ -136,6 +149,42 @@ def test_an_approval_that_was_taken_back_counts_no_longer(desk: Desk, alice: Key
         withdraw.prepare(desk.workspace, NAME, key=str(alice.path), around=desk.around, now=NOW)
     with pytest.raises(ExistsError):
         withdraw.carry_out(desk.workspace, draft, around=desk.around, terminal=False)
+
+
+@pytest.mark.parametrize("survived", [0, 1, 2, 3], ids=["nothing", "one", "two", "all"])
+def test_a_withdrawal_that_is_killed_on_its_way_holds_or_does_not_but_breaks_nothing(
+    desk: Desk, alice: Key, monkeypatch: pytest.MonkeyPatch, survived: int
+) -> None:
+    desk.approve(alice)
+    draft = withdraw.prepare(desk.workspace, NAME, key=str(alice.path), around=desk.around, now=NOW)
+    with monkeypatch.context() as patch:
+        killer = _Killer(survived)
+        patch.setattr(withdraw, "files", killer)
+        with contextlib.suppress(KeyboardInterrupt):
+            withdraw.carry_out(desk.workspace, draft, around=desk.around, terminal=False)
+
+    (verdict,) = asked(desk, NAME, environments=("prod",)).runbooks
+
+    assert verdict.permitted == (survived < 2)
+    assert [each.code for each in verdict.not_counted] == ([] if survived < 2 else ["approval.withdrawn"])
+    if survived < 2:
+        withdraw.carry_out(desk.workspace, draft, around=desk.around, terminal=False)
+        assert not asked(desk, NAME, environments=("prod",)).runbooks[0].permitted
+        assert len(list((desk.root / ".runbook/withdrawn").iterdir())) == 2
+
+
+class _Killer:
+    """`system.files`, until so many files were written."""
+
+    def __init__(self, survived: int) -> None:
+        self.left = survived
+
+    def __getattr__(self, name: str) -> object:
+        if name in ("create", "replace"):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+        return getattr(files, name)
 
 
 def test_only_their_own_approval_is_taken_back(desk: Desk, alice: Key, bob: Key, carol: Key) -> None:
