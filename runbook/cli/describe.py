@@ -11,7 +11,7 @@ from runbook.evidence.summary import Summary, summary
 from runbook.evidence.verification import ExecutionVerdict
 from runbook.execution.session import Result
 from runbook.instants import stamp
-from runbook.text.runbook import Entry, Runbook, Step
+from runbook.text.runbook import Entry, Header, Runbook, Step
 from runbook.verbs.history import execution_path
 from runbook.verbs.names import Opened
 from runbook.verbs.review import Review
@@ -25,15 +25,7 @@ def runbook(opened: Opened) -> None:
     found = require_runbook(opened)
     header = found.header
     show.painted(found.title, "bold")
-    show.table(
-        [
-            ("path", opened.path),
-            ("text", found.text),
-            ("owner", header.owner or "-"),
-            ("for", ", ".join(header.environments) or "any environment"),
-            *([("about", header.description)] if header.description else []),
-        ]
-    )
+    show.table([("path", opened.path), ("text", found.text), *_header(header)])
     _parameters(found)
     show.say("\nsteps:")
     show.table(
@@ -43,6 +35,18 @@ def runbook(opened: Opened) -> None:
     show.table([_approval(entry, found) for entry in header.approvals])
     for note in found.notes:
         show.say(f"not in normal form, line {note.line}: {note.message}")
+
+
+def _header(header: Header) -> list[tuple[str, str]]:
+    """What the header says: words for people, and what is handed to the steps."""
+    return [
+        ("owner", header.owner or "-"),
+        ("for", ", ".join(header.environments) or "any environment"),
+        *([("about", header.description)] if header.description else []),
+        *([("variables", ", ".join(header.env))] if header.env else []),
+        *([("agent", "steps may use your ssh-agent to log in")] if header.agent else []),
+        *([("includes", ", ".join(header.includes.paths))] if header.includes else []),
+    ]
 
 
 def _parameters(found: Runbook) -> None:
@@ -91,6 +95,7 @@ def review(found: Review) -> None:
     """Everything a reviewer should see before signing: what will really run, and what is odd about it."""
     book = found.runbook
     show.painted(f"{book.title}  ({found.path})", "bold")
+    show.table(_header(book.header))
     _parameters(book)
     for step in book.steps:
         show.painted(
@@ -108,7 +113,7 @@ def review(found: Review) -> None:
         show.table([(f"  line {line}", name) for line, name in found.unusual])
     if found.findings:
         show.painted("\nfindings:", "yellow")
-        show.table([(f"  line {each.line}", each.code, each.message) for each in found.findings])
+        show.table([(f"  line {each.line or 1}", each.code, each.message) for each in found.findings])
     show.painted("\nyou would sign:", "bold")
     for line in found.statement.decode("utf-8").rstrip("\n").split("\n"):
         show.say(f"  {line}")

@@ -14,6 +14,7 @@ from runbook.errors import InputError, RefusedError, SignerError, TextRefused, T
 from runbook.system import swap
 from runbook.verbs.review import Review, Wish, carry_out, prepare, require_reviewed
 from tests.keys import Key
+from tests.program import inside
 from tests.verbs.desk import NAME, NOW, PATH, Desk
 
 
@@ -234,3 +235,15 @@ def test_without_ssh_keygen_it_is_said_before_anything_is_shown(desk: Desk, alic
     ) as caught:
         prepare(desk.workspace, NAME, wish, around=desk.with_env(PATH="/nowhere"), now=NOW)
     assert caught.value.hint == "install OpenSSH's client (Debian: openssh-client) and try again"
+
+
+def test_what_the_header_hands_to_the_steps_is_shown_before_it_is_signed(desk: Desk, alice: Key) -> None:
+    desk.edit("# jupyter:\n", "#   env: [WEB_REGION]\n#   agent: true\n# jupyter:\n")
+
+    said = inside(desk.root, "review", NAME, "--env", "prod", "--key", str(alice.path), "--text", "sha256:0")
+
+    assert said.code == 3
+    shown = said.out.partition("you would sign:")[0]
+    for words in ("WEB_REGION", "your ssh-agent", "alice@example.com", "What this does, in one sentence."):
+        assert words in shown
+    assert "line None" not in shown
