@@ -1,7 +1,7 @@
 """Decoding: the one way from a file's bytes to a frozen value; unknown keys refused, errors name the line.
 
 Never coerces ("1" is not 1) and never drops a key. Only TOML and JSON come in here; YAML of headers has
-its own strict loader in `text/header`.
+its own strict loader, `text/strict_yaml`.
 """
 
 import copy

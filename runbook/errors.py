@@ -118,7 +118,7 @@ class TextRefused(RefusedError):
 
 
 class NotPermitted(RefusedError):
-    """The policy said no. `verdict` holds the `runbook.approval.decision.Verdict`."""
+    """The policy said no. `verdict` holds the `runbook.approval.verdict.Verdict`."""
 
     code = "not-permitted"
 

@@ -160,6 +160,8 @@ def _any(raw: object, depth: int) -> object:
         return [_any(item, depth + 1) for item in raw]
     if type(raw) is dict:
         return {_key(key): _any(item, depth + 1) for key, item in raw.items()}
+    if type(raw) is float and not math.isfinite(raw):
+        raise Unfit(f"{raw} is not a finite number")
     require(raw, Plain("Any"))
     return raw
 

@@ -199,12 +199,7 @@ _RUNNING = ("timeout", "retries", "when", "undoes", "checks")
 _ALWAYS = "a step that always runs, or never by itself, can't have a `when`"
 _OPTION_RULES: tuple[_Rule, ...] = (
     (
-        lambda step: (
-            step.kind == "prose"
-            and any(
-                key in dict(step.cell.options) for key in ("timeout", "retries", "when", "undoes", "checks")
-            )
-        ),
+        lambda step: step.kind == "prose" and any(key in dict(step.cell.options) for key in _RUNNING),
         "prose does not run, so `timeout`, `retries`, `when`, `undoes` and `checks` mean nothing on it",
         'take the option off, or tag the step `manual` (tags=["manual"])',
     ),

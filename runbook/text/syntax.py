@@ -154,7 +154,7 @@ def examine(source: str, line: int) -> tuple[tuple[int, ...], tuple[Reason, ...]
     else:
         found = parts(source)
         if not isinstance(tree, ast.Module):
-            tree = _parse(_without_magics(source, found))
+            tree = _parse(without_magics(source, found))
     if not plain:
         reasons += _unseen(source, found, line)
     if isinstance(tree, str):
@@ -204,8 +204,8 @@ def _parse(source: str) -> ast.Module | str:
         return f"{error}@1"
 
 
-def _without_magics(source: str, found: list[Part]) -> str:
-    """The Python of the cell: each magic is replaced by `pass` where it stood, lines stay where they are."""
+def without_magics(source: str, found: Iterable[Part]) -> str:
+    """The Python of the cell: `pass` in the place of each magic of its `parts`; lines stay where they are."""
     pieces, at = [], 0
     for part in found:
         if part.kind == "magic":

@@ -7,7 +7,7 @@ kept away (they are the author's business, and would appear once per reading).
 import ast
 import warnings
 
-from runbook.text.syntax import parts
+from runbook.text.syntax import parts, without_magics
 
 
 def tree_of(source: str) -> ast.Module | None:
@@ -17,7 +17,7 @@ def tree_of(source: str) -> ast.Module | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     try:
-        return None if source.lstrip().startswith("%%") else _quiet(without_magics(source))
+        return None if source.lstrip().startswith("%%") else _quiet(without_magics(source, parts(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -29,19 +29,6 @@ def expression(source: str) -> ast.expr | None:
             return ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def without_magics(source: str) -> str:
-    """The cell with `pass` in the place of each magic; lines stay where they are."""
-    pieces: list[str] = []
-    at = 0
-    for part in parts(source):
-        if part.kind == "magic":
-            text = source[part.start : part.end]
-            indent = text[: len(text) - len(text.lstrip(" \t"))]
-            pieces += [source[at : part.start], indent, "pass", "\n" * text.count("\n")]
-            at = part.end
-    return "".join([*pieces, source[at:]])
 
 
 def _quiet(source: str) -> ast.Module:

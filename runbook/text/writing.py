@@ -7,10 +7,9 @@ of code that looks like a marker, or a title with `=` in it, can't be carried by
 import json
 from collections.abc import Sequence
 
+from runbook.text.fences import FENCE
 from runbook.text.jupyter_section import normal_section
 from runbook.text.marker import OPTIONS, Kind
-
-FENCE = "# ---"
 
 
 def marker_line(kind: Kind, title: str, options: Sequence[tuple[str, object]]) -> str:
