@@ -55,6 +55,10 @@ CODES: dict[str, Advice] = {
         "something that looks like a secret stands in the text, and in its history from then on",
         'declare a parameter `name: Secret = secret("env:NAME")`, and replace this secret: it is known now',
     ),
+    "step.checks-above": Advice(
+        "a step with `checks` that stands above the step it checks, and runs below it",
+        "put it right behind the step that it checks: that is when it runs",
+    ),
     "step.no-undo": Advice(
         "a step tagged `danger` that no other step undoes",
         'add a step with undoes="NAME", or say in prose how it is put back',
@@ -138,7 +142,11 @@ def _notes(runbook: Runbook, neighbours: Collection[str]) -> Iterator[Note]:
 
 def _steps(runbook: Runbook) -> Iterator[Note]:
     undone = {step.undoes for step in runbook.steps}
+    seen: set[str] = set()
     for step in runbook.steps:
+        if step.checks is not None and step.checks not in seen:
+            yield Note("step.checks-above", step.cell.line, f"it runs right after {step.checks}, not here")
+        seen.add(step.name)
         if step.has("danger") and step.name not in undone and step.undoes is None:
             yield Note("step.no-undo", step.cell.line, f"nothing undoes the step {step.name}")
         if step.kind != "prose" and step.name == f"step-{step.index + 1}" and not step.has("parameters"):

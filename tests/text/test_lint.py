@@ -228,6 +228,13 @@ def test_a_danger_that_nothing_undoes_is_named() -> None:
     assert advice(danger + '# %% name="back" undoes="do"\nprint(2)\n') == []
 
 
+def test_a_check_that_stands_above_what_it_checks_is_named() -> None:
+    do, check = '# %% name="do"\nprint(1)\n', '# %% name="look" tags=["read-only"] checks="do"\nprint(2)\n'
+
+    assert advice(f"{check}\n{do}") == [("step.checks-above", 0, "it runs right after do, not here")]
+    assert advice(f"{do}\n{check}") == []
+
+
 def test_a_step_that_has_only_a_number_is_named() -> None:
     assert advice("# %%\nprint(1)\n") == [("step.unnamed", 0, "the step has only the number 1")]
     assert advice("# %% Do it\nprint(1)\n") == []
