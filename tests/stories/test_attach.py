@@ -195,15 +195,17 @@ def test_stop_ends_a_run_between_steps_and_now_in_the_middle(desk: Desk) -> None
     desk.write(
         """
         # %% slow
-        import time
+        import os, time
         print("be" + "gun", flush=True)
-        time.sleep(1)
+        while not os.path.exists("enough"):
+            time.sleep(0.05)
         # %% after
         """
     )
     folder = desk.detached("--unattended", "--env", "scratch")
     until(lambda: folder.journal.exists() and b"begun" in folder.journal.read_bytes())
     assert program(desk.root, "stop", folder.id, "--reason", "too early").code == 0
+    (folder.work / "enough").touch()
     until(folder.is_sealed)
     states = json.loads(program(desk.root, "history", "--json").out)
     assert [step["state"] for step in states["executions"][0]["steps"]] == ["succeeded", "pending"]
@@ -384,10 +386,8 @@ ASKING = """
     print("host " + "is", name)
     # %% hidden name="hidden"
     import getpass
-    try:
-        getpass.getpass("Word? ")
-    except EOFError:
-        print("nobody " + "said it")
+    word = getpass.getpass("Word? ")
+    print("a word of", len(word), ord(word[0]), sum(map(ord, word)))
     # %% wait name="wait" timeout=2
     input("Still there? ")
     # %% after name="after"
@@ -397,6 +397,7 @@ ASKING = """
 def test_a_step_that_asks_is_answered_at_the_terminal_and_the_answer_is_evidence(desk: Desk) -> None:
     desk.write(ASKING)
     terminal = desk.at_terminal("run", "x.py")
+    terminal.logfile_read = seen = io.StringIO()
     terminal.expect_exact("? Run ask?")
     terminal.expect_exact("  > ")
     terminal.sendline("g")
@@ -404,7 +405,10 @@ def test_a_step_that_asks_is_answered_at_the_terminal_and_the_answer_is_evidence
     terminal.expect_exact("  > ")
     terminal.sendline("web1 or web2")
     terminal.expect_exact("host is web1 or web2")
-    terminal.expect_exact("nobody said it")
+    terminal.expect_exact("? hidden asks:\r\n  | Word?")
+    terminal.expect_exact("(what you type is not shown) > ")
+    terminal.sendline(" s3cr3t word ")
+    terminal.expect_exact(f"a word of 13 32 {sum(map(ord, ' s3cr3t word '))}")
     terminal.expect_exact("? wait asks:\r\n  | Still there?")  # its time is up, and the question with it
     terminal.expect_exact("? wait: timed-out. What now?")
     terminal.expect_exact("  > ")
@@ -416,7 +420,72 @@ def test_a_step_that_asks_is_answered_at_the_terminal_and_the_answer_is_evidence
 
     (folder,) = executions_below(desk.root / "executions")
     said = [event for event in kinds(folder) if event.kind == "answer" and event.text("choice") == "say"]
-    assert [(event.text("words"), event.text("by")[:5]) for event in said] == [("web1 or web2", "alice")]
+    assert [(event.text("words"), event.text("by")[:5]) for event in said] == [
+        ("web1 or web2", "alice"),
+        ("", "alice"),
+    ]
+    assert b"s3cr3t" not in b"".join(each.read_bytes() for each in folder.path.rglob("*") if each.is_file())
+    assert "s3cr3t" not in seen.getvalue()
+
+
+HIDDEN = """
+    # %% hidden name="hidden" timeout=2
+    import getpass
+    word = getpass.getpass("Word? ")
+    # %% after name="after"
+    from runbook.kit import ask
+    print("it is", ask("Which colour?", ["blue", "green"]))
+"""
+
+
+def test_what_was_typed_unseen_in_vain_answers_nothing_else_and_the_terminal_shows_again(desk: Desk) -> None:
+    desk.write(HIDDEN)
+    terminal = desk.at_terminal("run", "x.py")
+    terminal.logfile_read = seen = io.StringIO()
+    terminal.expect_exact("? Run hidden?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect_exact("(what you type is not shown) > ")
+    assert not terminal.getecho()
+    terminal.send("s3cr3t")  # and no Enter before the step's time is up
+    terminal.expect_exact("? hidden: timed-out. What now?")
+    terminal.expect_exact("  > ")
+    assert terminal.getecho()
+    terminal.sendline("l nobody there")
+    terminal.expect_exact("? Run after?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("g")
+    terminal.expect_exact("| Which colour? [blue/green]")
+    terminal.expect_exact("  > ")
+    terminal.sendline("red")
+    terminal.expect_exact("| 'red' is none of blue, green. Which colour? [blue/green]")
+    terminal.expect_exact("  > ")
+    terminal.sendline("green")
+    terminal.expect_exact("it is green")
+    terminal.expect(pexpect.EOF)
+
+    (folder,) = executions_below(desk.root / "executions")
+    said = [event for event in kinds(folder) if event.kind == "answer"]
+    assert [event.text("words") for event in said if event.text("choice") == "say"] == ["red", "green"]
+    assert "s3cr3t" not in seen.getvalue()
+    assert b"s3cr3t" not in folder.journal.read_bytes()
+
+
+def test_who_leaves_at_a_hidden_question_gets_the_terminal_back_and_the_next_one_answers(desk: Desk) -> None:
+    desk.write(HIDDEN.replace(" timeout=2", ""))
+    terminal = desk.at_terminal("run", "x.py")
+    terminal.expect_exact("? Run hidden?")
+    terminal.expect_exact("  > ")
+    terminal.sendline("r")
+    terminal.expect_exact("(what you type is not shown) > ")
+    terminal.sendintr()
+    terminal.expect_exact("you left; the run goes on, or waits")
+    assert terminal.getecho()
+    terminal.expect(pexpect.EOF)
+    again = desk.at_terminal("attach", executions_below(desk.root / "executions")[0].id)
+    again.expect_exact("(what you type is not shown) > ")
+    again.sendline("s3cr3t")
+    again.expect_exact("? Run after?")
 
 
 def test_a_run_is_stopped_while_a_step_asks(desk: Desk) -> None:
