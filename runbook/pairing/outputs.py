@@ -46,15 +46,19 @@ def _run_digest(cell: NotebookCell) -> str | None:
 def maker(cell: NotebookCell, before: NotebookCell | None, foreign: str | None) -> str | None:
     """The digest of the source that made the outputs; None without outputs.
 
-    `before` is the same cell when the pair was last in step: outputs that are the same now were made by what
-    made them then, others by the source that they were saved with.
+    `before` is the same cell when it was seen last: outputs that are the same now were made by what made them
+    then, others by the source that they were saved with; unless the notebook says something new about it.
     """
     if not cell.plain.get("outputs"):
         return None
     # Equal bytes are equal outputs; most cells are spared the digest of theirs.
     same = before is not None and (before.raw == cell.raw or _run_digest(before) == _run_digest(cell))
-    if before is None or not same:
+    if before is None:
         return digest(_bytes(cell.cell.source))
+    if not same:
+        # Jupyter leaves our stamp as it is: a new one came with the outputs, from a notebook of another name.
+        told = _stamp(cell)
+        return told if told is not None and told != _stamp(before) else digest(_bytes(cell.cell.source))
     if foreign is not None:
         return foreign
     return _stamp(before) or digest(_bytes(before.cell.source))

@@ -51,11 +51,11 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         self.watching.stop()
-        self._thread.join(10)
+        self._thread.join(60)
         self.watching.close()
         assert self.failure is None, self.failure
 
-    def until(self, holds: Callable[[], bool], *, seconds: float = 8.0) -> None:
+    def until(self, holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
         """Wait until it holds; says what was told when it never does."""
         limit = time.monotonic() + seconds
         while time.monotonic() < limit:

@@ -225,11 +225,12 @@ class Histories(RuleBasedStateMachine):
         if "notebook" in sides and self.bench.notebook.exists():
             pairs.append((self.bench.notebook, self.bench.notebook.with_name("y.ipynb")))
         for here, there in pairs:
-            here.rename(there)
+            if not there.exists():  # what an earlier rename left alone there stays
+                here.rename(there)
         if syncs:
             self.bench.sync_all()
         if edits:
-            new = self.bench.text.with_name("y.py")
+            new = pairs[0][1]
             new.write_bytes(new.read_bytes() + f"\n# %%\n{self._token()} = 5\n".encode())
             self.bench.sync_all()
         for name, back in (("y.py", self.bench.text), ("y.ipynb", self.bench.notebook)):

@@ -846,6 +846,31 @@ def test_nor_while_the_text_cannot_be_read(bench: Bench) -> None:
     assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
 
 
+def test_nor_in_a_notebook_that_comes_back_from_another_name(bench: Bench) -> None:
+    """The notebook that stood here before is known with other outputs."""
+    bench.run(1, "old")
+    bench.sync()
+    old = bench.notebook.read_bytes()
+    bench.run(1, "new")
+    bench.sync()
+    bench.edit("restart = True", "restart = 1")
+    bench.sync()  # writes what made the outputs
+    made = bench.json()["cells"][2]["metadata"]["runbook"]
+    bench.set_source(1, "status = 'edited'")
+    bench.sync()
+    new, text = bench.notebook.read_bytes(), bench.text.read_bytes()
+    bench.notebook.write_bytes(old)
+    bench.write(TEXT)
+    bench.sync()
+    bench.notebook.write_bytes(new)
+    bench.write(text)
+    bench.sync()
+    bench.edit("restart = 1", "restart = 2")
+    bench.sync()
+
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {**made, "stale": True}
+
+
 def test_stale_approvals_are_said_at_once(tmp_path: Path) -> None:
     from runbook.text.digests import text_digest
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook.pairing import watching
 from runbook.pairing.batching import Clocks
 from runbook.pairing.history import content, versions
 from runbook.pairing.watcher import Event
@@ -150,14 +151,16 @@ def test_a_deleted_notebook_is_made_again_with_its_outputs(tmp_path: Path) -> No
         assert bench.json()["cells"][2]["outputs"] != []
 
 
-def test_a_rename_takes_the_notebook_along_at_once(tmp_path: Path) -> None:
+def test_a_rename_takes_the_notebook_along_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only after the moment for which a deleted text is waited for."""
+    monkeypatch.setattr(watching, "_MISSING_SECONDS", 3600.0)
     bench = Bench(tmp_path)
     with Live(tmp_path) as watch:
         bench.run(1)
         watch.settle()
         before = bench.notebook.read_bytes()
         bench.text.rename(bench.text.with_name("y.py"))
-        watch.until(lambda: bench.notebook.with_name("y.ipynb").read_bytes() == before, seconds=1.5)
+        watch.until(lambda: bench.notebook.with_name("y.ipynb").read_bytes() == before)
         watch.until(lambda: not bench.notebook.exists())
 
 
@@ -237,7 +240,7 @@ def test_a_checkout_of_many_pairs_is_judged_when_it_is_done(tmp_path: Path) -> N
             before = len(watch.told)
             git("checkout", "-q", branch)
             count = 149 if word == "Quickly" else 150
-            watch.until(lambda word=word, count=count: all_say(folder, word, count), seconds=20.0)  # type: ignore[misc]
+            watch.until(lambda word=word, count=count: all_say(folder, word, count))  # type: ignore[misc]
             watch.settle()
             actions = [told.report.action for told in watch.told[before:] if told.report]
             assert actions.count("to-notebook") == 149
@@ -259,7 +262,7 @@ def test_a_burst_of_30_000_files_is_reconciled_and_then_idle(tmp_path: Path) -> 
         for number in range(30_000):
             (tmp_path / f"runbooks/junk{number}.ipynb").touch()
         live.vim(bench.text, edited(bench, "down"))
-        watch.until(lambda: 'status = "down"\nprint(status)' in bench.sources(), seconds=20.0)
+        watch.until(lambda: 'status = "down"\nprint(status)' in bench.sources())
         watch.settle(1.0)
         before = time.process_time()
         time.sleep(1.0)
