@@ -15,7 +15,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
 from runbook.execution.launch import Ahead
 from runbook.execution.plan_folder import read_record
-from runbook.execution.session import Driver, Result, Session
+from runbook.execution.session import Result, Session
 from runbook.text.reader import read
 from runbook.verbs import run as verb
 from runbook.workspace import Surroundings, Workspace
@@ -74,7 +74,7 @@ def tell_end(result: Result, shown: str, *, json: bool) -> int:
 
 def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: bool) -> Result:
     """Drive a session from this terminal until the run has ended. `attended` shows what each step will do."""
-    driver: Driver
+    driver: Terminal | Quiet
     if quiet and not has_terminal():
         driver = Quiet()
     else:
@@ -91,6 +91,8 @@ def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: boo
             subject=folder.id,
             hint=f"`runbook attach {folder.id}`",
         ) from error
+    finally:
+        driver.leave()
 
 
 def _sources(folder: ExecutionFolder) -> dict[str, str]:

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from runbook.cli.hidden import Echo
 from runbook.cli.screen import Screen
 from runbook.evidence import inert, messages
 from runbook.evidence.blobs import Blobs
@@ -67,6 +68,7 @@ class Terminal:
         self._blobs = blobs
         self._screen = Screen(out or sys.stdout)
         self._in = source or sys.stdin
+        self._echo = Echo(self._in)
         self._shown: set[str] = set()
         self._answered = clock.monotonic_ns()
         self._open: int | None = None  # the question whose prompt was the last thing on the screen
@@ -82,7 +84,12 @@ class Terminal:
             shower(whole_payload(event, self._blobs))
 
     def told(self, message: str) -> None:
+        self._echo.on()  # somebody else may have the question now
         self._line(f"! {message}", "yellow")
+
+    def leave(self) -> None:
+        """Give the terminal back as it was found."""
+        self._echo.on()
 
     def _on_step_started(self, event: Mapping[str, Any]) -> None:
         self._screen.title("")
@@ -111,6 +118,7 @@ class Terminal:
         self._line("! another client ran code in the kernel", "red")
 
     def _on_step_ended(self, event: Mapping[str, Any]) -> None:
+        self._echo.on()  # also where a password was asked for and the step did not wait for it
         state = event["state"]
         seconds = "" if event.get("ms") is None else f" in {event['ms'] / 1000:.2f} s"
         reason = f": {event['reason']}" if event.get("reason") else ""
@@ -135,6 +143,10 @@ class Terminal:
         elif event.get("what") == "sh-started":
             self._line(f"   $ {_command(event.get('argv'), is_line=event.get('shell') is True)}", "dim")
 
+    def _on_attached(self, event: Mapping[str, Any]) -> None:
+        kept = f"{event['bytes']} bytes, sha256 {event['sha256'][:16]}…"
+        self._line(f"   attached: {event['name']} ({kept})", "cyan")
+
     def _on_interrupted(self, event: Mapping[str, Any]) -> None:
         self._line(f"! {event['how']} by {event['by']}", "yellow")
 
@@ -149,6 +161,7 @@ class Terminal:
         self._show_source(question.step)
         if self._asked != question.number:
             self._asked, self._chosen = question.number, None
+            self._echo.on()
             self._forget_typed()
         # Somebody who waited long enough to look away is called; everybody else sits there already.
         waited = clock.monotonic_ns() - self._answered > _PATIENCE_NS
@@ -163,7 +176,7 @@ class Terminal:
 
     def _put(self, question: Question, *, bell: str) -> None:
         """The question's words. What a step asks for itself is its own output, and stands where that does."""
-        if question.asks != "input":
+        if question.asks not in _BY_STEPS:
             self._line(f"? {question.words}", "bold", lead=bell)
             return
         ours = f"{question.step} asks:"
@@ -173,10 +186,15 @@ class Terminal:
 
     def _answer(self, question: Question, wake: int, *, prompt: str) -> Answer | None:
         while True:
+            if question.asks == "password":
+                self._echo.off()
             line = self._read(prompt, wake)
             if line is None:
                 self._open = question.number
                 return None
+            if question.asks == "password":
+                self._echo.on()
+                return Answer(question=question.number, choice="say", words=line.removesuffix("\n"))
             if self._chosen is None:
                 answer = self._understand(question, line.strip())
             else:
@@ -189,8 +207,8 @@ class Terminal:
     def _prompt(self, question: Question) -> str:
         if self._chosen is not None:
             return f"  {_ASKED[self._chosen]} "
-        if question.asks == "input":
-            return "  > "
+        if question.asks in _BY_STEPS:
+            return "  > " if question.asks == "input" else "  (what you type is not shown) > "
         by_letter = [choice for choice in question.choices if question.typed is None or choice not in _RUNS]
         parts = [f"[{_LETTERS[choice]}] {_WORDS[choice]}" for choice in by_letter]
         if question.typed is not None:
@@ -247,6 +265,7 @@ class Terminal:
 
 
 _RUNS: frozenset[Choice] = frozenset({"run", "go", "retry"})
+_BY_STEPS = frozenset({"input", "password"})
 
 
 def _typed_choice(question: Question) -> Choice:
@@ -284,6 +303,9 @@ class Quiet:
     """A `Driver` for unattended runs that print JSON: shows nothing, and cannot be asked."""
 
     def show(self, event: Event) -> None:
+        return None
+
+    def leave(self) -> None:
         return None
 
     def told(self, message: str) -> None:

@@ -24,6 +24,8 @@ _REMARKS_FIRST = 150
 _REMARKS_LAST = 50
 _TIMELINE_FIRST = 1500
 _TIMELINE_LAST = 500
+_ATTACHED_FIRST = 1000  # more than one supervisor takes
+_ATTACHED_LAST = 500
 _REMARK_BYTES = 256 << 10  # a remark above this is told without what was moved to its blob
 _OUTPUT_TYPES = frozenset(
     {"stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"}
@@ -34,6 +36,7 @@ _STEP_REMARKS = frozenset(
         "answer",
         "note",
         "kit",
+        "attached",
         "truncated",
         "attested",
         "declined",
@@ -54,6 +57,7 @@ _TIMELINE = frozenset(
         "attested",
         "declined",
         "note",
+        "attached",
         "interrupted",
         "viewer",
         "gap",
@@ -100,6 +104,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: Outputs  # put out by nobody's step
     timeline: Remarks
     kernels: tuple[Event, ...]  # the `kernel-started` events
+    attached: Remarks  # the `attached` events
     first: str | None  # the journal's first and last `t`, and the nanoseconds between them
     last: str | None
     nanoseconds: int
@@ -176,6 +181,7 @@ class Teller:
         self._elsewhere = AttemptOutputs(self._shared)
         self._timeline = _Bounded(_TIMELINE_FIRST, _TIMELINE_LAST)
         self._kernels: list[Event] = []
+        self._attached = _Bounded(_ATTACHED_FIRST, _ATTACHED_LAST)
         self._asked: dict[int, str] = {}
         self._first: Event | None = None
         self._last: Event | None = None
@@ -196,6 +202,8 @@ class Teller:
                 step.attempts[-1].end(event)
             case "kernel-started":
                 self._kernels.append(event)
+            case "attached":
+                self._attached.add(event)
         if event.kind in _STEP_REMARKS and step:
             step.remarks.add(self._remark(event))
         if event.kind in _TIMELINE:
@@ -211,6 +219,7 @@ class Teller:
             elsewhere=self._elsewhere.frozen(),
             timeline=self._timeline.frozen(),
             kernels=tuple(self._kernels),
+            attached=self._attached.frozen(),
             first=self._first.t if self._first else None,
             last=self._last.t if self._last else None,
             nanoseconds=self._last.m - self._first.m if self._first and self._last else 0,

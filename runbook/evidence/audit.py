@@ -7,7 +7,7 @@ What steps, values and people said is `Said` or a `Listing`, so that it stays in
 
 from collections.abc import Iterator, Sequence
 
-from runbook.evidence import audit_steps, markdown
+from runbook.evidence import audit_kit, audit_steps, markdown
 from runbook.evidence.account import RENDERER, Account
 from runbook.evidence.events import Event
 from runbook.evidence.messages import Get
@@ -44,6 +44,7 @@ def page(account: Account, sources: Sequence[str], *, get: Get) -> Page:
             *_values(account),
             *_overview(account),
             *audit_steps.blocks(account, sources, get=get),
+            *_attached(account),
             *_missing(account),
             *_timeline(account),
             *_check(account),
@@ -197,6 +198,23 @@ def _row(standing: StepStanding) -> Words:
     if standing.why:
         row += [", ", Said(standing.why)]
     return tuple(row)
+
+
+def _attached(account: Account) -> Iterator[Block]:
+    """The files that steps handed over, if any."""
+    kept = account.attached
+    if not kept.first:
+        return
+    yield Heading(2, ("Files that steps attached",))
+    rows = [_file(event) for event in kept.first]
+    if kept.left_out:
+        rows.append(("", (f"{kept.left_out} more are in the journal",)))
+    yield Facts((*rows, *(_file(event) for event in kept.last)))
+
+
+def _file(event: Event) -> tuple[str, Words]:
+    by: Words = (", by the step ", Said(event.text("step"))) if event.text("step") else ()
+    return "", (*audit_kit.attached(event), *by)
 
 
 def _missing(account: Account) -> Iterator[Block]:

@@ -32,6 +32,8 @@ def without_starts(events: Iterable[Event]) -> list[Event]:
 
 def told(event: Event) -> Words | None:
     """The words for a record that this version knows; None for any other event."""
+    if event.kind == "attached":
+        return attached(event)
     if event.kind != "kit":
         return None
     match event.payload:
@@ -47,6 +49,13 @@ def told(event: Event) -> Words | None:
                 _sizes(event.payload),
             )
     return None
+
+
+def attached(event: Event) -> Words:
+    """A file that was kept. Name and path are the step's word, size and digest are not."""
+    name, path = Said(_cut(event.text("name"))), Said(_cut(event.text("path")))
+    blob = Said(f"blobs/{event.text('sha256')}")
+    return name, f", {event.number('bytes')} bytes, kept as ", blob, ", from ", path
 
 
 def _command(argv: list[object], payload: Mapping[str, object]) -> str:

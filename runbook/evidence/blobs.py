@@ -17,6 +17,11 @@ BLOB_LIMIT_BYTES = 1 << 30
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 
+def is_name(text: str) -> bool:
+    """Whether a blob can be called this: the sha256 of its bytes, in hex."""
+    return _NAME.fullmatch(text) is not None
+
+
 class Blobs:
     """The blobs of one execution, in `folder` (made with the first of them)."""
 
@@ -44,7 +49,7 @@ class Blobs:
     def get(self, name: str) -> bytes:
         """The bytes called `name` (sha256, hex). Raises EvidenceDamaged when they are gone or changed."""
         place = f"{self.folder.name}/{name}"
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise EvidenceDamaged("not the name of a blob", subject=f"{self.folder.name}/{ascii(name)[1:-1]}")
         try:
             data = files.read_inside(self.folder, name, limit_bytes=BLOB_LIMIT_BYTES)

@@ -14,11 +14,12 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
 | `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
-| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`), `choices`, `words` |
-| `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`) |
+| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
+| `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password` |
 | `attested` / `declined` | a manual step was done / refused by a person | `step`, `by`, `words` |
 | `note` | the operator or a step wrote a remark | `by`, `words`, `step` |
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |
+| `attached` | a file that a step attached is among the blobs | `step`, `name` (what the step calls it), `path` (where it lay, the step's word), `bytes`, `sha256` (its name in `blobs/`) |
 | `interrupted` | Ctrl-C or `stop` | `by`, `how` (`interrupt`, `kill`, `stop`) |
 | `viewer` | a terminal came or went | `by`, `mode`, `what` |
 | `gap` | something is known to be missing | `what`, `count` or null; `torn-line`: the line before was cut by a crash, `bytes` of it are left |

@@ -159,6 +159,11 @@ class ExecutionFolder(msgspec.Struct, frozen=True):
         return self.path / "spool"
 
     @property
+    def staging(self) -> Path:
+        """Where the kit lays what a step attaches, until it is among the blobs."""
+        return self.spool / "attached"
+
+    @property
     def lock(self) -> Path:
         return self.path / "supervisor.lock"
 

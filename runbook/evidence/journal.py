@@ -80,6 +80,10 @@ class JournalWriter:
         return writer
 
     @property
+    def folder(self) -> ExecutionFolder:
+        return self._folder
+
+    @property
     def head(self) -> str:
         """sha256 (hex) of the last line; of `start.txt` while there is none."""
         return self._head

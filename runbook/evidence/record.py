@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from runbook.evidence import markdown, messages
 from runbook.evidence.account import RENDERER, Account, AttemptAccount, StepAccount
+from runbook.evidence.events import Event
 from runbook.evidence.outputs import Outputs, Rich, Text
 from runbook.evidence.plan import PlannedStep
 from runbook.evidence.states import StepStanding
@@ -29,10 +30,13 @@ def render(account: Account, sources: Sequence[str], *, get: messages.Get) -> by
     Raises EvidenceDamaged when a blob is gone or changed.
     """
     cells: list[object] = [_title(account)]
+    attached = (*account.attached.first, *account.attached.last)
     for step, source in zip(account.steps, sources, strict=True):
         cells.append(_cell(step, source, get))
         if step.standing is not None and (said := _remark(step.standing)):
             cells.append(_prose(f"step-{step.planned.index}-remark", said, {"tags": ["runbook-remark"]}))
+        if files := [event for event in attached if event.text("step") == step.planned.name]:
+            cells.append(_files(step.planned, files))
     notebook = {
         "cells": cells,
         "metadata": _metadata(account),
@@ -87,6 +91,18 @@ def _title(account: Account) -> dict[str, object]:
 
 def _prose(name: str, source: str, metadata: Mapping[str, object]) -> dict[str, object]:
     return {"cell_type": "markdown", "id": name, "metadata": metadata, "source": _lines(source)}
+
+
+def _files(planned: PlannedStep, files: Sequence[Event]) -> dict[str, object]:
+    """What a step attached, below it: for people, and in the metadata."""
+    told = [{key: event.payload.get(key) for key in ("name", "path", "bytes", "sha256")} for event in files]
+    lines = [
+        f"- {markdown.span(event.text('name'))}, {event.number('bytes')} bytes, kept as "
+        f"{markdown.span('blobs/' + event.text('sha256'))}"
+        for event in files
+    ]
+    metadata = {"tags": ["runbook-attached"], "runbook": {"step": planned.name, "attached": told}}
+    return _prose(f"step-{planned.index}-attached", "\n".join(["Runbook: attached", "", *lines]), metadata)
 
 
 def _cell(step: StepAccount, source: str, get: messages.Get) -> dict[str, object]:

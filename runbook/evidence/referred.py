@@ -5,7 +5,7 @@ nobody shows it. Reads each of them once, moved payloads twice: they name blobs 
 from collections.abc import Iterator, Mapping
 
 from runbook.errors import EvidenceDamaged
-from runbook.evidence.blobs import Blobs
+from runbook.evidence.blobs import Blobs, is_name
 from runbook.evidence.events import Event
 from runbook.evidence.journal import whole_payload
 
@@ -25,6 +25,8 @@ class Referred:
             return
         for name in _names(whole_payload(event, self._blobs)):
             self._look(name)
+        if event.kind == "attached":
+            self._look(event.text("sha256"))
 
     def _look(self, name: str) -> bool:
         if name not in self._seen:
@@ -44,13 +46,9 @@ def _names(value: object) -> Iterator[str]:
         if isinstance(name, str):
             yield name
         if isinstance(buffers, list):
-            yield from (buffer for buffer in buffers if isinstance(buffer, str) and _is_name(buffer))
+            yield from (buffer for buffer in buffers if isinstance(buffer, str) and is_name(buffer))
         for inner in value.values():
             yield from _names(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _names(inner)
-
-
-def _is_name(text: str) -> bool:
-    return len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)

@@ -13,6 +13,7 @@ CHOICES: dict[Asks, tuple[Choice, ...]] = {
     "failed": ("retry", "continue", "check", "undo", "note", "stop"),
     "held": ("run", "skip", "undo", "note", "stop"),
     "input": ("say",),
+    "password": ("say",),
 }
 
 
@@ -45,5 +46,5 @@ def words_of(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
             return f"{step.name}: {state}. What now?"
         case "held":
             return f"{step.name} may not run as things stand. What now?"
-        case "input":
+        case "input" | "password":
             return f"{step.name} asks:"

@@ -16,6 +16,7 @@ from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
 from runbook.evidence.story import Story
+from runbook.execution.attaching import Attachments
 from runbook.execution.kernel_values import KernelMessage
 from runbook.kit import protocol
 from runbook.system import clock
@@ -36,6 +37,7 @@ class Chronicle:
     ) -> None:
         self._writer = writer
         self._limit = limit
+        self._attachments = Attachments(writer.folder, writer.blobs)
         self._grew = grew
         self._unreleased_messages = 0
         self._unreleased_bytes = 0
@@ -120,6 +122,7 @@ class Chronicle:
             payload = self._payload(message)
             self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
             self._tell_kit(message)
+        self._take_attached(message)
         self._count(message.spooled, len(weight))
 
     def _payload(self, message: KernelMessage) -> dict[str, object]:
@@ -143,11 +146,25 @@ class Chronicle:
         if message.type != "display_data" or message.step is None or not isinstance(data, dict):
             return
         record = protocol.read(data)
-        if record is not None:
+        if record is not None and record["what"] != "attach":
             told = {key: value for key, value in record.items() if key not in _RESERVED}
             payload = messages.encoded(told, put=self._writer.blobs.put)
             assert isinstance(payload, dict)
             self.tell("kit", **{**payload, "step": message.step, "what": str(record["what"])})
+
+    def _take_attached(self, message: KernelMessage) -> None:
+        """A file that a step attached, also where the rest of what it says is above the limit."""
+        data = message.content.get("data")
+        record = protocol.read(data) if message.type == "display_data" and isinstance(data, dict) else None
+        if record is None or record["what"] != "attach":
+            return
+        taken = self._attachments.take(record)
+        if taken.problem is None:
+            self.tell("attached", step=message.step, **taken.payload)
+            self._attachments.settle(taken)
+        else:
+            words = f"the attached file {taken.payload['name']}: {taken.problem}"
+            self.tell("gap", what=words, count=1, step=message.step)
 
     def begin(self, step: str) -> None:
         """An attempt of `step` starts: what was dropped of the last one is told, and it may say as much."""

@@ -168,9 +168,9 @@ class Conduct:
                 raise RuntimeError("edit is not offered by any question")
         return question
 
-    def ask_input(self, step: str, prompt: str) -> Ask:
+    def ask_input(self, step: str, prompt: str, *, hidden: bool = False) -> Ask:
         """A step that runs asks the operator something; `withdraw` when it asks no more."""
-        ask = self._ask(self._steps[step], "input")
+        ask = self._ask(self._steps[step], "password" if hidden else "input")
         self._asked = msgspec.structs.replace(ask.question, words=f"{ask.question.words} {prompt}".strip())
         return Ask(question=self._asked)
 

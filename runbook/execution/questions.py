@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-Asks = Literal["start", "confirm", "danger", "manual", "failed", "held", "input"]
+Asks = Literal["start", "confirm", "danger", "manual", "failed", "held", "input", "password"]
 """Why a question is asked: before a step, before a `confirm` or `danger` step, for a manual step, after a
-step that did not succeed, before one that may not run any more, or because a step reads from the operator."""
+step that did not succeed, before one that may not run any more, or because a step reads from the operator:
+`password` is what nobody but the step may see, so its answer's words are written nowhere."""
 
 Choice = Literal[
     "run",  # run this step, then ask again before the next one
@@ -24,7 +25,7 @@ Choice = Literal[
     "done",  # a manual step was done; words say how
     "decline",  # a manual step was not done; words say why
     "note",  # write words into the journal and ask again
-    "say",  # what a step that called `input()` gets; recorded like every answer
+    "say",  # what a step that asked gets; recorded like every answer, but for a `password`
     "stop",  # end the run here; words may say why
 ]
 

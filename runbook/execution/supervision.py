@@ -79,7 +79,7 @@ class Supervision:
     def answered(self, answer: Answer, *, by: str) -> None:
         question = self._conduct.answered(answer, by=by)
         tell_answer(self._chronicle, question, answer, by=by, how="terminal")
-        if question.asks == "input" and self._typed is not None and not self._typed.done():
+        if question.asks in ("input", "password") and self._typed is not None and not self._typed.done():
             self._typed.set_result(answer.words)
         self._chronicle.boundary()
         self.control.asked(None)
@@ -223,16 +223,12 @@ class Supervision:
         self._conduct.ended(action.step, self._tell_end(action, reply))
 
     async def _input(self, request: InputRequest) -> str | None:
-        """Put a step's `input()` to the operator. The answer is evidence; so passwords are not asked for."""
-        if request.password or request.step is None:
-            self._chronicle.tell(
-                "note",
-                step=request.step,
-                by="runbook",
-                words="getpass() is not answered: it would be recorded",
-            )
+        """Put a step's `input()` to the operator; the answer is evidence. That of `getpass()` goes to the
+        step alone: the journal has the question, and that it was answered."""
+        if request.step is None:
             return None
-        question = self._conduct.ask_input(request.step, request.prompt[:_PROMPT_CHARACTERS]).question
+        prompt = request.prompt[:_PROMPT_CHARACTERS]
+        question = self._conduct.ask_input(request.step, prompt, hidden=request.password).question
         self._typed = asyncio.get_running_loop().create_future()
         tell_question(self._chronicle, question)
         self._chronicle.boundary()

@@ -327,6 +327,7 @@ class _Run:
                 "environment": record.environment,
                 "operator": record.operator,
                 "dry_run": record.dry_run,
+                "staging": str(self._folder.staging),
                 "unattended": record.kind == "unattended",
             },
             linger_seconds=self._handed.ways.linger_seconds,

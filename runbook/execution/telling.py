@@ -18,12 +18,13 @@ def tell_question(chronicle: Chronicle, question: Question) -> None:
 
 
 def tell_answer(chronicle: Chronicle, question: Question, answer: Answer, *, by: str, how: str) -> None:
+    """Who said what. What was typed at a `getpass()` is a secret, and stays out."""
     chronicle.tell(
         "answer",
         question=question.number,
         step=answer.step or question.step,
         choice=answer.choice,
-        words=answer.words.strip(),
+        words="" if question.asks == "password" else answer.words.strip(),
         by=by,
         how=how,
     )

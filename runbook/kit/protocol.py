@@ -11,6 +11,8 @@ A record is JSON: `version` (1), `what`, and the keys of its kind:
 | `sh-started` | a command was started | `id`, `argv`, `shell`, `cwd`, `pid`, `started`, `began` |
 | `sh` | it ended, or was only shown in a dry run | `id`, `argv`, `shell`, `cwd`, `dry_run`, `began`, `ended`, `ms`, `code`, `timed_out`, `transport`, `interrupted`, `held`, `stdout`, `stderr` |
 | `note` | the author's remark | `words` |
+| `attach` | a file lies in the run's staging folder, named by its sha256 | `name`, `path`, `bytes`, `sha256` |
+| `would-attach` | in a dry run, or outside a run | the same |
 
 `argv` is the list of words, or one shell line when `shell` is true. `stdout` and `stderr` are `{"bytes",
 "sha256", "head", "tail"}`: what the command wrote in full stands in the outputs around the record. Numbers are

@@ -68,6 +68,12 @@ class Context:
 context = Context()
 
 
+def staging() -> Path | None:
+    """Where the supervisor takes files from that a step attaches; None outside a run."""
+    folder = _text("staging")
+    return None if folder is None else Path(folder)
+
+
 def _facts() -> dict[str, Any]:
     """What the bootstrap of a kernel left for us; it is found, never imported."""
     facts = getattr(sys.modules.get("_runbook_run"), "facts", None)
