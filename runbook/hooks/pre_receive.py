@@ -4,8 +4,9 @@
    `master`. Others are for drafts.
 2. Judged by the policy, signers, revocations and withdrawals of the branch **before** the push: a push cannot
    bring the policy that lets it in. The very first push of a branch has none, and is let through, aloud.
-3. Every runbook that the push adds or changes, in every environment that its header or the policy names.
-4. What cannot be read refuses the push.
+3. Every runbook that the push adds or changes, in every environment that its header or the policy names;
+   below the runbook folders as they were, and as they will be.
+4. What cannot be read refuses the push, and so does the end of `runbook.toml`, which would end this hook too.
 """
 
 import sys
@@ -77,6 +78,10 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
     if workspace is None:
         return []
     trust = load_or_refusal(workspace, env=around.env)  # 2
+    after = _written(update.new, around)
+    if after is None:  # 4
+        return [Found(path=MARK, message="would be gone, and no runbook could be judged from then on")]
+    workspace = _with_folders(workspace, after.runbooks)  # 3
     return [
         each
         for path, blob in _changed(workspace, update, around)
@@ -86,13 +91,25 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
 
 def _workspace(update: Update, around: Surroundings) -> Workspace | None:
     """The workspace as the branch had it before; None when it had none."""
-    try:
-        data = staged.ask(around.cwd, "cat-file", "blob", f"{update.old}:{MARK}", env=around.env)
-    except CommandFailed:
+    written = _written(update.old, around)
+    if written is None:
         return None
-    written = decode_toml(data, WorkspaceFile, name=MARK)
     settings = msgspec.structs.replace(resolve(written, around), trust=f"ref:{update.ref}")
     return Workspace(root=Path(around.cwd), loose=False, settings=settings)
+
+
+def _written(commit: str, around: Surroundings) -> WorkspaceFile | None:
+    try:
+        data = staged.ask(around.cwd, "cat-file", "blob", f"{commit}:{MARK}", env=around.env)
+    except CommandFailed:
+        return None
+    return decode_toml(data, WorkspaceFile, name=MARK)
+
+
+def _with_folders(workspace: Workspace, folders: tuple[str, ...]) -> Workspace:
+    settings = workspace.settings
+    both = tuple(dict.fromkeys((*settings.runbooks, *folders)))
+    return msgspec.structs.replace(workspace, settings=msgspec.structs.replace(settings, runbooks=both))
 
 
 def _changed(workspace: Workspace, update: Update, around: Surroundings) -> Iterator[tuple[str, str]]:

@@ -116,3 +116,38 @@ def test_the_protected_branches_can_be_named(pushed: Repository) -> None:
 
     assert "refused in prod: " in pushed.git("push", "origin", "main:stable", code=1)
     pushed.git("push", "-q", "origin", "main")
+
+
+def test_a_push_cannot_move_the_folders_away_from_the_judge(pushed: Repository) -> None:
+    toml = pushed.root / "runbook.toml"
+    toml.write_text(toml.read_text().replace('runbooks = ["runbooks"]', 'runbooks = ["elsewhere"]'))
+    (pushed.root / "elsewhere").mkdir()
+    (pushed.root / "elsewhere/new.py").write_bytes(text_of(pushed).read_bytes())
+    change(pushed)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+    said = pushed.git("push", "origin", "main", code=1)
+
+    assert "elsewhere/new.py: refused in prod: " in said
+    assert f"runbooks/{text_of(pushed).name}: refused in prod: " in said
+
+
+def test_a_push_cannot_take_away_what_says_that_there_are_runbooks(pushed: Repository) -> None:
+    (pushed.root / "runbook.toml").unlink()
+    pushed.git("commit", "-qam", "two")
+
+    assert "runbook.toml: would be gone" in pushed.git("push", "origin", "main", code=1)
+
+
+def test_replaced_objects_do_not_stand_for_what_is_pushed(pushed: Repository, alice: Key) -> None:
+    """git itself would show the server the approved text under the name of the other."""
+    change(pushed)
+    sign(pushed, alice)
+    approved = pushed.git("hash-object", "-w", f"runbooks/{text_of(pushed).name}").strip()
+    change(pushed, "\n# %%\nprint('after the review')\n")
+    pushed.git("commit", "-qam", "two")
+    evil = pushed.git("rev-parse", f"HEAD:runbooks/{text_of(pushed).name}").strip()
+    pushed.git("replace", evil, approved)
+    pushed.git("push", "-q", "origin", f"refs/replace/{evil}")
+
+    assert "refused in prod: " in pushed.git("push", "origin", "main", code=1)
