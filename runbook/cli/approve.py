@@ -44,9 +44,9 @@ def review(
         describe.review(found)
     if text is not None:
         verb.require_reviewed(found, text)
-    elif not has_terminal():
+    elif json or not has_terminal():  # with JSON nothing is shown, and nobody signs what they did not see
         raise UsageError(
-            "nobody is there to ask",
+            "nothing was shown that could be agreed to" if json else "nobody is there to ask",
             hint=f"when it was reviewed, name its digest: --text {found.runbook.text}",
         )
     elif not asking.is_agreed(f"Sign this as {found.entry.principal}?"):

@@ -107,7 +107,8 @@ def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:
 def _by_path(workspace: Workspace, name: str, cwd: Path) -> str | None:
     for start in (cwd, workspace.root):
         candidate = Path(os.path.normpath(start / name))
-        if candidate.is_file() and (name.endswith(".py") or "/" in name):
+        # `web/restart` is a slug: a file of that name without an ending must not come before the runbook.
+        if name.endswith(".py") and candidate.is_file():
             try:
                 return candidate.relative_to(workspace.root).as_posix()
             except ValueError:

@@ -44,6 +44,13 @@ def test_a_path_is_read_from_the_folder_one_is_in(shelf: Desk) -> None:
     assert found == "runbooks/db/check.py"
 
 
+def test_a_file_without_an_ending_is_not_taken_for_the_runbook_of_that_name(shelf: Desk) -> None:
+    shelf.write("runbooks/web/gate.py", "# %%\nprint(1)\n")
+    shelf.write("web/gate", "# %%\nprint(2)\n")
+
+    assert names.find_runbook(shelf.workspace, "web/gate", cwd=shelf.root) == "runbooks/web/gate.py"
+
+
 def test_a_name_that_fits_two_is_not_guessed(shelf: Desk) -> None:
     with pytest.raises(
         NotFoundError, match=r"could be runbooks/db/check\.py, runbooks/web/check\.py"

@@ -14,7 +14,7 @@ from runbook.errors import InputError, RefusedError, SignerError, TextRefused, T
 from runbook.system import swap
 from runbook.verbs.review import Review, Wish, carry_out, prepare, require_reviewed
 from tests.keys import Key
-from tests.program import inside
+from tests.program import Seat, inside
 from tests.verbs.desk import NAME, NOW, PATH, Desk
 
 
@@ -247,3 +247,11 @@ def test_what_the_header_hands_to_the_steps_is_shown_before_it_is_signed(desk: D
     for words in ("WEB_REGION", "your ssh-agent", "alice@example.com", "What this does, in one sentence."):
         assert words in shown
     assert "line None" not in shown
+
+
+def test_nobody_signs_what_was_not_shown(desk: Desk, alice: Key) -> None:
+    seat = Seat(desk.root, "review", NAME, "--env", "prod", "--key", str(alice.path), "--json")
+
+    assert seat.leaves() == 2
+    assert "nothing was shown that could be agreed to" in seat.screen
+    assert desk.approvals() == []
