@@ -94,7 +94,7 @@ class Seat:
             env={**os.environ, "TERM": "dumb", "COLUMNS": str(columns), **env},
             encoding="utf-8",
             codec_errors="backslashreplace",
-            timeout=30,
+            timeout=90,
             dimensions=(40, columns),
         )
         self._child.logfile_read = self._printed

@@ -26,6 +26,9 @@ from runbook.system import clock
 from runbook.text.values import Given
 from runbook.workspace import Surroundings, Workspace
 
+PATIENCE_SECONDS = 60
+"""How long anything may take on a machine that has a lot else to do."""
+
 Says = Callable[[Question], tuple[Choice, str] | Choice]
 
 
@@ -44,7 +47,7 @@ class Script:
     def ask(self, question: Question, wake: int) -> Answer | None:
         self.asked.append(f"{question.asks} {question.step}")
         if self._says is None:  # nobody is in the chair: something else must happen
-            assert select.select([wake], [], [], 20)[0], f"nobody should be asked: {question}"
+            assert select.select([wake], [], [], PATIENCE_SECONDS)[0], f"nobody should be asked: {question}"
             return None
         said = self._says(question)
         choice, words = (said, "") if isinstance(said, str) else said
@@ -126,7 +129,7 @@ class Stage:
         return execution
 
     def start(self, execution: Path, *, task: Task = "begin", **ways: object) -> Session:
-        told = Ways(**{"linger_seconds": 2, "kernel_seconds": 20, **ways})  # type: ignore[arg-type]
+        told = Ways(**{"linger_seconds": 2, "kernel_seconds": PATIENCE_SECONDS, **ways})  # type: ignore[arg-type]
         return launch.start(execution, workspace=self.workspace, around=self.around, ways=told, task=task)
 
     def kill_supervisor(self, execution: Path) -> int | None:
@@ -170,7 +173,7 @@ class Stage:
                     os.kill(held.kernel, signal.SIGKILL)
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for something that another process does."""
     end = time.monotonic() + seconds
     while not condition():

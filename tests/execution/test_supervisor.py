@@ -425,7 +425,7 @@ def test_a_long_run_does_not_delay_the_end(stage: Stage) -> None:
     started = time.monotonic()
     stage.run(TWO_STEPS)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_the_supervisor_is_a_process_of_its_own_session(stage: Stage) -> None:

@@ -52,7 +52,7 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         try:
-            until(self._is_ready, "the driver answers", seconds=30)
+            until(self._is_ready, "the driver answers")
             options = {"binary": CHROMIUM, "args": [*_FLAGS, f"--user-data-dir={self._profile}"]}
             wish = {"browserName": "chrome", "goog:chromeOptions": options}
             made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wish}})

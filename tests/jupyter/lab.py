@@ -48,7 +48,7 @@ restart = True
 TEXT = HEADER + BODY
 
 
-def until(holds: Callable[[], Any], what: str, *, seconds: float = 15.0) -> Any:
+def until(holds: Callable[[], Any], what: str, *, seconds: float = 60.0) -> Any:
     """Wait until something holds, and return it; fails with `what` when it never does."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -72,10 +72,10 @@ def end(child: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
     if child.poll() is None:
         child.send_signal(number)
         try:
-            child.wait(10)
+            child.wait(30)
         except subprocess.TimeoutExpired:
             child.kill()
-    return child.wait(10)
+    return child.wait(30)
 
 
 class Answering:

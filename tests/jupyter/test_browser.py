@@ -88,7 +88,7 @@ def test_what_is_run_and_edited_in_the_browser_and_in_an_editor_is_on_both_sides
     # Edit a cell and save: it reaches the text, and only its line.
     keys = (CONTROL + "a" + RELEASE, "restart = 42", CONTROL + "s" + RELEASE)
     place.browser.types_into(EDITORS, 1, *keys)
-    until(lambda: "restart = 42" in place.text.read_text(), "the cell is in the text", seconds=30)
+    until(lambda: "restart = 42" in place.text.read_text(), "the cell is in the text")
     place.watch.settles()
     assert place.text.read_text() == TEXT.replace("restart = True", "restart = 42")
 

@@ -259,7 +259,7 @@ def test_a_time_limit_ends_all_that_was_started() -> None:
     with pytest.raises(CommandError, match=r"ended by its time limit after 0\.\d s\n  said before") as caught:
         sh("echo said before; (sleep 81.25; echo x) & sleep 81.5", timeout=0.5)
 
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 20
     assert caught.value.ran.timed_out
     assert _left("sleep 81.") == []
 
@@ -293,7 +293,7 @@ def test_an_interrupt_ends_all_that_was_started_and_is_recorded(told: Told) -> N
         sh("(sleep 83.25; echo x) & sleep 83.5")
 
     timer.join()
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 20
     assert _left("sleep 83.") == []
     (record,) = told.of("sh")
     assert record["interrupted"] is True
@@ -306,7 +306,7 @@ def test_what_is_left_running_on_purpose_is_not_waited_for_and_not_ended(tmp_pat
 
     pid = int(ran.stdout)
     try:
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 20
         assert ran.held
         assert psutil.Process(pid).is_running()
     finally:

@@ -46,7 +46,7 @@ def test_the_end_of_the_time_says_what_was_last() -> None:
         TimeoutError, match=r"the disk: not within 0\.1 seconds \(\d+ attempts\); the last answ"
     ):
         wait_until(list, timeout=0.1, every=0.03, what="the disk")
-    assert 0.1 <= time.monotonic() - began < 2
+    assert 0.1 <= time.monotonic() - began < 20
     with pytest.raises(TimeoutError, match="the last ConnectionRefusedError: nobody home"):
         wait_until(answers(*[ConnectionRefusedError("nobody home")] * 99), timeout=0.02, every=0.01)
 

@@ -29,8 +29,6 @@ from runbook.execution.spool import SpoolReader
 from tests.execution.staging import Script, Stage, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60
-"""How long anything may take on a machine that has a lot else to do."""
 VICTIMS = ("terminal", "supervisor", "kernel", "child", "both", "run", "hung up")
 """Whom to kill. `both`: supervisor and kernel; `run`: the `runbook run` that began it; `hung up`: its
 terminal is closed."""
@@ -136,19 +134,19 @@ class Life:
         stage = self._stage
         lost: list[str] = []
         if self.folder is None or not self.folder.start.exists():
-            until(lambda: self._is_going_on() or not _somebody_of(stage), seconds=PATIENCE_SECONDS)
+            until(lambda: self._is_going_on() or not _somebody_of(stage))
         folder = self.folder
         if folder is None or not folder.start.exists():  # killed before there was a run
             assert not list(stage.root.glob("executions/*/*/work/marks"))
             return
         if not folder.is_alive() and not folder.is_sealed():
             lost = published(folder)
-        until(lambda: not folder.is_alive(), seconds=PATIENCE_SECONDS)
+        until(lambda: not folder.is_alive())
         self.leave()  # or it could come late, and sit in the chair of who takes up
         if not folder.is_sealed():
             assert self._victim not in ("terminal", "run", "hung up"), "a lost terminal ended the run"
             take_up(stage, folder, chance)
-        until(lambda: not folder.is_alive(), seconds=PATIENCE_SECONDS)
+        until(lambda: not folder.is_alive())
         require_honest(stage, folder.path, lost)
 
     def _is_going_on(self) -> bool:
@@ -178,17 +176,17 @@ def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random) -> Non
     if chance.random() < 0.3:
         with (
             contextlib.suppress(ExistsError),
-            stage.start(folder.path, task="resume", linger_seconds=20, kernel_seconds=PATIENCE_SECONDS),
+            stage.start(folder.path, task="resume", linger_seconds=20),
         ):
             time.sleep(chance.uniform(0, 0.5))
             with contextlib.suppress(RunbookError, ProcessLookupError):
                 os.kill(lease.read(folder).supervisor, signal.SIGKILL)
-        until(lambda: not folder.is_alive(), seconds=PATIENCE_SECONDS)
+        until(lambda: not folder.is_alive())
     if not folder.is_sealed():
         # Whoever had said its last word is not gone on with, but sealed by the attempt.
         with (
             contextlib.suppress(ExistsError),
-            stage.start(folder.path, task="resume", kernel_seconds=PATIENCE_SECONDS) as session,
+            stage.start(folder.path, task="resume") as session,
         ):
             session.drive(Script(go_on))
 

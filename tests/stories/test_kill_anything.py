@@ -15,8 +15,8 @@ import pytest
 from runbook.evidence.folder import ExecutionFolder
 from runbook.execution import launch, lease
 from runbook.system import files
-from tests.execution.staging import Stage, is_running, until
-from tests.stories.lives import PATIENCE_SECONDS, TEXT, VICTIMS, Life, Moment, journal_says, spool_holds
+from tests.execution.staging import PATIENCE_SECONDS, Stage, is_running, until
+from tests.stories.lives import TEXT, VICTIMS, Life, Moment, journal_says, spool_holds
 
 EVERY_TIME = 2
 SOAK = 200 if os.environ.get("RUNBOOK_SOAK") else 0
@@ -83,7 +83,7 @@ def at_the_moment(stage: Stage, moment: str, victim: str, chance: random.Random)
     has_come = MOMENTS[moment]
     life = Life(stage, victim)
     with life.begun():
-        until(lambda: life.folder is not None, seconds=PATIENCE_SECONDS)
+        until(lambda: life.folder is not None)
         folder = life.folder
         assert folder is not None
         limit = time.monotonic() + PATIENCE_SECONDS
@@ -92,7 +92,7 @@ def at_the_moment(stage: Stage, moment: str, victim: str, chance: random.Random)
             time.sleep(0.0005)
         life.strike()
         if victim in ("supervisor", "both"):
-            until(lambda: not folder.is_alive(), seconds=PATIENCE_SECONDS)
+            until(lambda: not folder.is_alive())
         life.end(chance)
 
 
@@ -100,9 +100,9 @@ def test_a_seed_that_kills_leaves_no_process_behind(stage: Stage) -> None:
     execution = stage.plan(TEXT)
     folder = ExecutionFolder(execution)
     with stage.start(execution, linger_seconds=20):
-        until(lambda: b'"step":"two"' in folder.journal.read_bytes(), seconds=PATIENCE_SECONDS)
+        until(lambda: b'"step":"two"' in folder.journal.read_bytes())
         kernel = stage.kill_supervisor(execution)
     launch.seal(execution, workspace=stage.workspace, around=stage.around)
     assert kernel is not None
-    until(lambda: not is_running(kernel), seconds=PATIENCE_SECONDS)
+    until(lambda: not is_running(kernel))
     assert not lease.run_folder(os.environ, execution).exists()

@@ -57,7 +57,7 @@ def test_a_run_goes_on_without_its_terminal(stage: Stage, number: signal.Signals
     try:
         read_until(child, "saw step-started")
         os.kill(child.pid, number)
-        child.wait(10)
+        child.wait(60)
     finally:
         end(child)
     until(folder.is_sealed)
