@@ -39,7 +39,7 @@ def attach(
     with _visit(folder, around, watch=watch, take=take) as session:
         describe.banner(record)
         try:
-            result = running.sit(session, folder, quiet=False, attended=True)
+            result = running.sit(session, folder, root=here.root, quiet=False, attended=True)
         except KeyboardInterrupt:
             if not watch:
                 raise
@@ -107,7 +107,7 @@ def resume(
     record = running.planned_record(folder)
     with verb.resume(here, folder, around=around) as session:
         describe.banner(record)
-        result = running.sit(session, folder, quiet=False, attended=True)
+        result = running.sit(session, folder, root=here.root, quiet=False, attended=True)
     raise typer.Exit(running.tell_end(result, here.relative(folder.path), json=False))
 
 

@@ -8,6 +8,7 @@ import msgspec
 from runbook.cli import describe, show
 from runbook.cli.around import has_terminal
 from runbook.cli.main import exit_code
+from runbook.cli.newer import Newer
 from runbook.cli.terminal import Quiet, Terminal
 from runbook.errors import UnavailableError
 from runbook.evidence.blobs import Blobs
@@ -48,7 +49,8 @@ def go(stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead) -> in
     with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead) as session:
         if stage.detach:
             return _let_go(stage, execution)
-        result = sit(session, folder, quiet=stage.json, attended=record.kind == "interactive")
+        attended = record.kind == "interactive"
+        result = sit(session, folder, root=stage.workspace.root, quiet=stage.json, attended=attended)
     return tell_end(result, stage.workspace.relative(execution), json=stage.json)
 
 
@@ -72,14 +74,19 @@ def tell_end(result: Result, shown: str, *, json: bool) -> int:
     return OUTCOME_CODES[result.outcome] if result.failure is None else exit_code(result.failure)
 
 
-def sit(session: Session, folder: ExecutionFolder, *, quiet: bool, attended: bool) -> Result:
+def sit(session: Session, folder: ExecutionFolder, *, root: Path, quiet: bool, attended: bool) -> Result:
     """Drive a session from this terminal until the run has ended. `attended` shows what each step will do."""
     driver: Terminal | Quiet
     if quiet and not has_terminal():
         driver = Quiet()
     else:
         out = sys.stderr if quiet else sys.stdout
-        driver = Terminal(sources=_sources(folder) if attended else {}, blobs=Blobs(folder.blobs), out=out)
+        driver = Terminal(
+            sources=_sources(folder) if attended else {},
+            blobs=Blobs(folder.blobs),
+            out=out,
+            remark=Newer(root, planned_record(folder)),
+        )
     try:
         return session.drive(driver)
     except KeyboardInterrupt:

@@ -63,9 +63,11 @@ class Terminal:
         blobs: Blobs,
         out: TextIO | None = None,
         source: TextIO | None = None,
+        remark: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._sources = sources  # step name → its exact source, shown before it runs
         self._blobs = blobs
+        self._remark = remark  # what the person should know before the next step, once
         self._screen = Screen(out or sys.stdout)
         self._in = source or sys.stdin
         self._echo = Echo(self._in)
@@ -93,9 +95,15 @@ class Terminal:
 
     def _on_step_started(self, event: Mapping[str, Any]) -> None:
         self._screen.title("")
+        self._tell_remark()
         again = f" (attempt {event['attempt']})" if event.get("attempt", 1) > 1 else ""
         self._line(f"> {event['step']}{again}", "bold")
         self._show_source(event["step"])
+
+    def _tell_remark(self) -> None:
+        words = self._remark()
+        if words is not None:
+            self.told(words)
 
     def _show_source(self, step: str) -> None:
         if step in self._shown or step not in self._sources:
@@ -158,6 +166,7 @@ class Terminal:
         """Put the question until the answer is one of its choices. None when `wake` says that it is over."""
         if self._open == question.number and self._screen.at_prompt:  # woken for something that said nothing
             return self._answer(question, wake, prompt="")
+        self._tell_remark()
         self._show_source(question.step)
         if self._asked != question.number:
             self._asked, self._chosen = question.number, None

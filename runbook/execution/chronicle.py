@@ -118,10 +118,14 @@ class Chronicle:
     def _keep(self, message: KernelMessage) -> None:
         weight = messages.weighed(message.type, message.content) + b"".join(message.buffers)
         # Asked before anything of it is written: pictures go into blobs, which are bounded, too.
+        was_reached = self._limit.is_reached(message.step)
         if self._limit.admit(message.step, message.type, weight):
             payload = self._payload(message)
             self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
             self._tell_kit(message)
+        elif not was_reached:  # said at once: who waits for the end of endless output waits for ever
+            words = "its limit of output is reached: what it prints from here on is counted and not kept"
+            self.tell("note", step=message.step, by="runbook", words=words)
         self._take_attached(message)
         self._count(message.spooled, len(weight))
 

@@ -219,11 +219,27 @@ def _told(spec: KernelSpec, spool: Path) -> dict[str, Any]:
 
 def adopt(folder: Path) -> KernelProcess:
     """The kernel that was started in `folder` and still lives. Raises KernelError when it is gone."""
-    try:
-        facts = json.loads(files.read(folder / "process.json", limit_bytes=1 << 20))
-        process = KernelProcess(folder, facts)
-    except (NotFoundError, ValueError, KeyError, TypeError) as error:
-        raise KernelError("no kernel was started here", subject=str(folder)) from error
+    process = _recorded(folder)
     if not process.is_alive:
         raise KernelError("the kernel is gone", subject=str(folder), hint="resume with a new one")
     return process
+
+
+def survivors(folder: Path) -> tuple[tuple[ProcessIdentity, str], ...]:
+    """What a kernel that is gone had started and still runs, each with its command line. It may be at work
+    on what its step was to do. Nothing is signalled."""
+    try:
+        process = _recorded(folder)
+    except KernelError:
+        return ()
+    if process.is_alive:
+        return ()
+    return tuple((each, kernel_tree.command(each.pid)) for each in process.descendants())
+
+
+def _recorded(folder: Path) -> KernelProcess:
+    try:
+        facts = json.loads(files.read(folder / "process.json", limit_bytes=1 << 20))
+        return KernelProcess(folder, facts)
+    except (NotFoundError, ValueError, KeyError, TypeError) as error:
+        raise KernelError("no kernel was started here", subject=str(folder)) from error

@@ -109,6 +109,16 @@ def _descends(pid: int, root: int, parents: dict[int, int]) -> bool:
     return False
 
 
+def command(pid: int) -> str:
+    """The words of a process, for people; "" when it is gone."""
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
 def send(identities: Iterable[ProcessIdentity], number: signal.Signals) -> tuple[ProcessIdentity, ...]:
     """Signal those that are still the same process; returns which."""
     reached = []

@@ -5,6 +5,7 @@ made by somebody else or elsewhere is not known here, and does not run: nothing 
 on which host and commit, and it might have run there already.
 """
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,12 @@ def require_original(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
             subject=folder.id,
             hint="plan it again here, with the same values: a plan runs where its writer wrote it",
         ) from error
+
+
+def require_unmoved(state: Path, folder: ExecutionFolder, plan: bytes) -> None:
+    """Raise RefusedError when this user has written this plan elsewhere, or with other bytes."""
+    with contextlib.suppress(NotFoundError):  # nothing is known of it
+        _require_written_here(state, folder, plan)
 
 
 def _require_written_here(state: Path, folder: ExecutionFolder, plan: bytes) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from runbook import __version__
 from runbook.canonical import digest
-from runbook.errors import ExistsError, NotFoundError
+from runbook.errors import ExistsError, NotFoundError, RefusedError
 from runbook.evidence import derive
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.story import Story
-from runbook.execution import taking_up
+from runbook.execution import registry, taking_up
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.ending import conclude
 from runbook.execution.plan_folder import plan_bytes, read_record
@@ -23,18 +23,24 @@ from runbook.execution.taking_up import TakenUp, milliseconds
 from runbook.execution.telling import tell_step_ended
 from runbook.system import clock, files
 
+_COPIED = "a copy of a run is not sealed: `runbook verify` says what the run itself came to"
 
-def seal_left(folder: ExecutionFolder, place: Path, *, by: str) -> None:
-    """Seal the execution. The caller holds its lease; `place` is the run's private folder.
 
-    Raises ExistsError when it is sealed, NotFoundError when it was never begun, EvidenceDamaged when its
-    journal does not check, StorageError when the seal can't be written.
+def seal_left(folder: ExecutionFolder, place: Path, *, by: str, state: Path) -> None:
+    """Seal the execution. The caller holds its lease; `place` is the run's private folder, `state` the user's
+    state folder.
+
+    Raises ExistsError when it is sealed, NotFoundError when it was never begun, RefusedError for a copy,
+    EvidenceDamaged when its journal does not check, StorageError when the seal can't be written.
     """
     if folder.is_sealed():
         raise ExistsError("this run has ended and is sealed", subject=folder.id)
     if not folder.start.exists():
         raise NotFoundError("this plan was never run: there is nothing to seal", subject=folder.id)
-    record, _ = read_record(folder)
+    record, data = read_record(folder)
+    if record.id != folder.id:
+        raise RefusedError(f"the plan in this folder is {record.id}'s", subject=folder.id, hint=_COPIED)
+    registry.require_unmoved(state, folder, data)
     asyncio.run(_seal(folder, record, place, by))
 
 

@@ -146,7 +146,8 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         _log_to(folder)
         now = clock.now()
         if handed.task == "seal":
-            sealing.seal_left(folder, lease.run_folder(around.env, folder.path), by=handed.who)
+            place = lease.run_folder(around.env, folder.path)
+            sealing.seal_left(folder, place, by=handed.who, state=around.state_folder)
             ready()
             return
         if handed.task == "begin":

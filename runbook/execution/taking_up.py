@@ -24,7 +24,7 @@ from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_messages import as_message, read_parts
 from runbook.execution.kernel_reply import recovered
-from runbook.execution.kernel_values import KernelMessage, Reply
+from runbook.execution.kernel_values import KernelMessage, ProcessIdentity, Reply
 from runbook.execution.past import Gatherer, Open, Past
 from runbook.execution.spool import SpoolReader
 from runbook.system import clock, files
@@ -37,7 +37,7 @@ _WRITER_NS = 10**9
 class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     """A run to go on with. `number` is that of its last kernel, `spool` where that one published, `process`
     the kernel when it lives; `requests` are its requests, id to step; `reply`: how the open attempt ended, as
-    far as the journal knows."""
+    far as the journal knows; `survivors`: what a dead kernel had started and still runs."""
 
     past: Past
     number: int
@@ -45,6 +45,7 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     process: KernelProcess | None
     requests: dict[str, str]
     reply: Reply | None
+    survivors: tuple[tuple[ProcessIdentity, str], ...] = ()
 
     @property
     def open_requests(self) -> frozenset[str]:
@@ -82,6 +83,7 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Sto
         process=_alive(place, number) if number > past.ended else None,
         requests=_requests(spool, past) if number > past.ended else dict(past.requests),
         reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
+        survivors=kernel_launch.survivors(place / f"k{number}") if number > past.ended else (),
     )
 
 
@@ -145,9 +147,14 @@ def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
 
 
 def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:
-    """Say that the last kernel is gone, unless that was said; the next one counts its messages anew."""
+    """Say that the last kernel is gone, unless that was said, and what it left running, named by pid and
+    start time: that may be at work yet, and ends unrecorded. The next kernel counts its messages anew."""
     if taken.number > taken.past.ended:
         chronicle.tell("kernel-ended", returncode=None, signal=None, expected=False, number=taken.number)
+    step = taken.past.open.step if taken.past.open else None
+    for identity, command in taken.survivors:
+        words = f"still runs, though the kernel that started it is gone: pid {identity.pid}, {command[:200]}"
+        chronicle.tell("note", step=step, by="runbook", words=words, started=identity.started)
     chronicle.expect_after(0)
 
 

@@ -290,7 +290,7 @@ def _words(ran: Ran) -> str:
     if ran.timed_out:
         return f"ended by its time limit {took}"
     if ran.transport:
-        return f"ssh did not get through, or was cut off (255) {took}"
+        return f"ssh did not get through, or was cut off (255) {took}: the command there may have run"
     if ran.code < 0:
         try:
             return f"ended by {signal.Signals(-ran.code).name} {took}"
