@@ -27,6 +27,7 @@ EDGES = {
         "derive",
         "exporter",
         "folder",
+        "included",
         "journal",
         "plan_file",
         "planned_text",

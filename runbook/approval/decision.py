@@ -5,7 +5,7 @@ the only place where a `Permission` is made, and nothing runs without one: a per
 or copied, so every process that runs something has decided by itself.
 
 What is outside: whether jupytext agrees with the strict reader (asked where a text is signed, and for runs
-that nobody approved), and what a plan can't do yet (includes, agent, secrets).
+that nobody approved), reading the included files, and what a plan can't do yet (secrets).
 """
 
 import functools
@@ -123,11 +123,13 @@ def _believe(bench: _Bench) -> bool:
 
 
 def _apply_rules(bench: _Bench) -> bool:
-    """5 the rules for this path and environment, the machine's, and what the text says of itself."""
+    """5 the rules for this path and environment, the machine's, and what the text says of itself and of the
+    files that it brings along."""
     trust, request, runbook = bench.trust, bench.request, bench.runbook
     assert isinstance(trust, Trust)
     assert runbook is not None
     bench.reasons += limits.of_the_environment(request, runbook)
+    bench.reasons += limits.of_the_includes(request, runbook)
     bench.reasons += limits.of_the_path(request, trust)
     requirements = limits.requirements_of(request, trust)
     if isinstance(requirements, Why):

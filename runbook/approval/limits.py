@@ -7,6 +7,7 @@ from runbook.approval.policy import UNPOLICED, Requirements
 from runbook.approval.statement import path_problem
 from runbook.approval.trusted import Trust
 from runbook.approval.verdict import SCRATCH, Request, Why
+from runbook.text import includes
 from runbook.text.entries import is_environment_name
 from runbook.text.runbook import Runbook
 
@@ -69,6 +70,19 @@ def of_the_path(request: Request, trust: Trust) -> Iterator[Why]:
         problem = path_problem(request.path)
         if problem:
             yield Why(code="policy.path", message=problem)
+
+
+def of_the_includes(request: Request, runbook: Runbook) -> Iterator[Why]:
+    """Whether the included files are there, may be, and are those of the header's digest. A header without a
+    digest is not normal form, so it can't be approved; where nothing must be, the files run as they are."""
+    named, tree = runbook.header.includes, request.includes
+    if named is None:
+        return
+    if tree is None:
+        yield Why(code="includes.missing", message="nobody has looked at the included files", line=named.line)
+        return
+    for reason in includes.problems(named, tree):
+        yield Why(code=reason.code, message=reason.message, line=reason.line, hint=reason.hint)
 
 
 def of_the_text(request: Request, runbook: Runbook, requirements: Requirements) -> Iterator[Why]:

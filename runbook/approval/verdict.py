@@ -10,6 +10,7 @@ import msgspec
 
 from runbook.approval.policy import Requirements
 from runbook.instants import stamp
+from runbook.text.includes import Tree
 from runbook.text.runbook import Entry, Runbook
 
 SCRATCH: Final = "scratch"
@@ -21,7 +22,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `data` are the file's exact bytes and `path` its place below the workspace, with `/`. `values` is the
     `sha256:` digest of the exact values, None when none are known. `machine_environments` None: not limited.
-    `entries` are approvals that stand beside the text: those of a plan's exact values.
+    `entries` are approvals that stand beside the text: those of a plan's exact values. `includes` are the
+    files that the header's `includes:` names, as they are there; None when nobody has looked.
     """
 
     data: bytes
@@ -31,6 +33,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     values: str | None = None
     machine_environments: tuple[str, ...] | None = None
     entries: tuple[Entry, ...] = ()
+    includes: Tree | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):

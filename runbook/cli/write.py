@@ -132,13 +132,16 @@ def fmt(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 when something would.")
     ] = False,
+    includes: Annotated[
+        bool, typer.Option("--includes", help="Write the digest of the included files, as they are now.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the normal form. Proves that no step's meaning changed; leaves stale approvals out."""
     from runbook.verbs.fmt import fmt as verb
 
     around = surroundings()
-    results = verb(workspace(around), tuple(names or ()), write=not check, around=around)
+    results = verb(workspace(around), tuple(names or ()), write=not check, fill=includes, around=around)
     if json:
         show.json(
             {

@@ -93,7 +93,7 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     if account.standing.sealed is None or account.standing.outcome is None:
         raise EvidenceDamaged("the journal has no last word: it can't be sealed", subject=folder.journal.name)
     began = read_evidence(folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
-    _require_untouched(folder, start.parse(began))
+    _require_untouched(folder, start.parse(began), account.plan)
     made = render(what, folder)
     _keep(folder, "record.ipynb", made.record)
     _keep(folder, "audit.md", made.audit)
@@ -113,11 +113,12 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
     return finish
 
 
-def _require_untouched(folder: ExecutionFolder, began: start.Start) -> None:
+def _require_untouched(folder: ExecutionFolder, began: start.Start, plan: PlanRecord) -> None:
     """Raise EvidenceDamaged when a step changed what was decided on, or put a file among the evidence: the
     seal would vouch for it. Text and journal are checked where they are read."""
     names = evidence_names(folder)
     due = {f"trust/{name}": said for name, said in began.trust} | {"plan.json": began.plan}
+    due |= {f"includes/{each.path}": f"sha256:{each.sha256}" for each in plan.includes}
     for name, said in due.items():
         if name not in names or f"sha256:{seal.digest_of(folder, name)}" != said:
             raise EvidenceDamaged("is not what the run was started with", subject=name)

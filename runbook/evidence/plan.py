@@ -39,6 +39,14 @@ class PlannedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     origin: str  # "default", "command line", "file params.yaml", "environment", "prompt"
 
 
+class PlannedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file that comes along (`includes:`). `path` is below the workspace, `sha256` hex."""
+
+    path: str
+    executable: bool
+    sha256: str
+
+
 class CountedApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     principal: str
     approval: str  # sha256: of its statement
@@ -72,6 +80,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     host: str
     interpreter: str
     variables: tuple[str, ...]  # names of the environment variables that pass
+    agent: bool = False  # whether steps may log in with the operator's SSH agent
+    includes: tuple[PlannedFile, ...] = ()  # sorted by path; the bytes are in `includes/`
     versions: dict[str, str]
     created: str
     expires: str

@@ -9,7 +9,8 @@ The verdict is the worst that was found:
 
 In this order, each step on its own, so that one lie does not hide the next:
 1 the plan reads, and is this folder's; 2 the start record reads, and says what the plan says; 3 the text is
-the planned one: digests, values, the source of every step; 4 the kept trust files are those of the start
+the planned one: digests, values, the source of every step; the included files are the planned ones, and those
+of the header's digest; 4 the kept trust files are those of the start
 record; 5 the journal's chain holds; 6 its events tell one story that can be true (`examination`); 7 the seal
 reads, and says what journal and start say; 8 every file is in the manifest with its digest, and no other is
 there; 9 record and audit are what the same renderer makes of the rest.
@@ -29,12 +30,14 @@ from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import Told, finished_steps, render
 from runbook.evidence.examination import Examiner
 from runbook.evidence.folder import ExecutionFolder, evidence_names
+from runbook.evidence.included import read_kept
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
 from runbook.evidence.planned_text import given_values, planned_sources, read_text
 from runbook.evidence.referred import Referred
 from runbook.instants import stamp
+from runbook.text.runbook import Runbook
 from runbook.text.values import values_digest
 
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
@@ -85,6 +88,7 @@ class _Check:
         self.plan: PlanRecord | None = None
         self.plan_digest = ""
         self.start: start.Start | None = None
+        self.runbook: Runbook | None = None
         self.sources: tuple[str, ...] | None = None
         self.account: Account | None = None
         self.finish: seal.Finish | None = None
@@ -94,6 +98,7 @@ class _Check:
             ("plan", self._plan),  # 1
             ("start", self._start),  # 2
             ("text", self._text),  # 3
+            ("includes", self._includes),
             ("trust", self._trust),  # 4
             ("journal", self._journal),  # 5 and 6
             ("seal", self._seal),  # 7
@@ -102,7 +107,7 @@ class _Check:
         )
         if not self.folder.start.exists() and not self.folder.is_sealed():
             self._find("INCOMPLETE", "run", "it was planned and never started")
-            steps = (steps[0], steps[2])
+            steps = (steps[0], *steps[2:4])
         for code, step in steps:
             with self._guarded(code):
                 step()
@@ -163,6 +168,7 @@ class _Check:
         if self.plan is None:
             return
         runbook = read_text(self.folder)
+        self.runbook = runbook
         if runbook.text != self.plan.text:
             raise EvidenceDamaged(
                 f"its digest is {runbook.text}, the plan's {self.plan.text}", subject="runbook.py"
@@ -178,6 +184,18 @@ class _Check:
         if values_digest(values) != self.plan.values_digest:
             raise EvidenceDamaged("its values are not those of its digest", subject="plan.json")
         self.sources = planned_sources(self.folder, self.plan)
+
+    def _includes(self) -> None:
+        if self.plan is None:
+            return
+        tree = read_kept(self.folder, self.plan.includes)
+        named = None if self.runbook is None else self.runbook.header.includes
+        if self.runbook is None or (named is None and not tree.files):
+            return
+        if named is None or (named.digest is not None and named.digest != tree.digest):
+            raise EvidenceDamaged(
+                "the files that came along are not those of the text's digest", subject="includes"
+            )
 
     def _trust(self) -> None:
         if self.start is None:

@@ -52,7 +52,8 @@ def main() -> None:
     _tell_the_kit(settings["context"])  # 5
     _provide_kit()
     if settings["includes"]:
-        sys.path.append(settings["includes"])
+        sys.path += settings["includes"]
+        sys.dont_write_bytecode = True  # what lies there is evidence: nothing may be added to it
     settings["environment"] = dict(os.environ)
     os.environ["IPYTHONDIR"] = f"{folder}/ipython"  # while it starts; a step sees what was told only
     _load("kernel_publishing")

@@ -211,7 +211,7 @@ def _told(spec: KernelSpec, spool: Path) -> dict[str, Any]:
             "backlog_bytes": spec.backlog_bytes,
             "lock": str(spec.lock),
             "linger_seconds": spec.linger_seconds,
-            "includes": None if spec.includes is None else str(spec.includes),
+            "includes": [str(each) for each in spec.includes],
             "context": dict(spec.context),
         },
     }

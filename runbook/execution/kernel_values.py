@@ -24,7 +24,7 @@ class KernelSpec(msgspec.Struct, frozen=True, kw_only=True):
     once it is free for `linger_seconds` the kernel ends itself. `environment`: the whole environment, never
     added to, but for RUNBOOK_KERNEL, the mark by which the kernel's processes are found. `context`: what
     `runbook.kit.context` answers: `execution`, `runbook`, `environment`, `operator` (text), `dry_run`,
-    `unattended` (bool). `includes`: a folder appended to the end of the path of modules.
+    `unattended` (bool). `includes`: folders appended to the end of the path of modules.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class KernelSpec(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     interpreter: str
     spool: Path | None = None
-    includes: Path | None = None
+    includes: tuple[Path, ...] = ()
     context: Mapping[str, str | bool] = {}
     linger_seconds: int = 3600
     segment_bytes: int = SEGMENT_BYTES

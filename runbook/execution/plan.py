@@ -11,8 +11,10 @@ import msgspec
 from runbook.approval.decision import SCRATCH, Counted, Permission
 from runbook.errors import RefusedError, UsageError
 from runbook.evidence.plan import PLAN_SCHEMA, CountedApproval, PlannedStep, PlannedValue, PlanRecord
+from runbook.execution.brought import planned_files
 from runbook.execution.planned import Manner, Selection, planned_steps
 from runbook.instants import stamp
+from runbook.text.includes import Tree
 from runbook.text.injection import inject
 from runbook.text.runbook import Runbook, Step
 from runbook.text.values import Value, values_digest
@@ -51,10 +53,11 @@ class Plan:
     """What will run, permitted in this process. Can't be made without the permission, nor for other bytes.
 
     `record` is what is written down of it; `steps` what runs, in the order of the text, with the given values
-    in place; `trust` the trust files that the decision was made from, by their names below `.runbook/`.
+    in place; `trust` the trust files that the decision was made from, by their names below `.runbook/`;
+    `includes` the files that come along, as they were decided on.
     """
 
-    __slots__ = ("permission", "record", "source", "steps", "trust", "values")
+    __slots__ = ("includes", "permission", "record", "source", "steps", "trust", "values")
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Plan:
         self.permission = permission
         self.record = record
         self.source = permission.request.data
+        self.includes = permission.request.includes or Tree(files=())
         self.steps = steps
         self.values = values
         self.trust = trust
@@ -130,8 +134,6 @@ def require_runnable(runbook: Runbook) -> None:
     """Raise RefusedError for what is read and can be approved, but not run by this version."""
     header = runbook.header
     secrets = [parameter.name for parameter in runbook.parameters if parameter.secret]
-    if header.includes is not None:
-        raise _not_yet("brings files along (includes:)")
     if header.agent:
         raise _not_yet("wants an ssh-agent (agent: true)")
     if secrets:
@@ -181,6 +183,8 @@ def _record(
         host=facts.host,
         interpreter=facts.interpreter,
         variables=facts.variables,
+        agent=runbook.header.agent,
+        includes=planned_files(permission.request.includes),
         versions=facts.versions,
         created=stamp(facts.created),
         expires=stamp(facts.created + terms.life),

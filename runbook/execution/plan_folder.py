@@ -16,10 +16,11 @@ from runbook.canonical import canonical_json, digest
 from runbook.decoding import decode_json
 from runbook.errors import FormatError, NotFoundError, RefusedError
 from runbook.evidence import folder as folders
+from runbook.evidence import included
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
-from runbook.execution import registry
+from runbook.execution import brought, registry
 from runbook.execution.guard import given_since
 from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
 from runbook.execution.planned import Selection
@@ -46,6 +47,7 @@ def write(plan: Plan, executions: Path, *, state: Path) -> Path:
         place = folder.trust / name
         files.make_folder(place.parent)
         files.create(place, data)
+    included.keep(folder, plan.includes)
     data = plan_bytes(plan.record)
     registry.remember(state, folder, data)
     files.create(folder.plan, data)  # last: a folder without it is no plan
@@ -74,8 +76,8 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
 
     1 its folder has the plan's name, and is where this user wrote the plan, with these bytes, as the memory
     outside of it says: so who made it, where and from which commit is not a stranger's word; 2 it was not run
-    before; 3 it has not expired; 4 the decision on `runbook.py` as it lies there, with these values; 5 the
-    trust is what it was when it was planned; 6 planned again, it says the same, line for line.
+    before; 3 it has not expired; 4 the decision on `runbook.py` and `includes/` as they lie there, with these
+    values; 5 the trust is what it was when it was planned; 6 planned again, it says the same, line for line.
 
     Raises RefusedError, NotPermitted, TextRefused, TrustError, FormatError, NotFoundError, StorageError.
     """
@@ -170,13 +172,15 @@ def _require_same(folder: ExecutionFolder, record: PlanRecord, data: bytes, plan
 
 
 def _request(folder: ExecutionFolder, record: PlanRecord, workspace: Workspace) -> Request:
+    data = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
     return Request(
-        data=files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES),
+        data=data,
         path=record.runbook,
         environment=record.environment,
         unattended=record.kind == "unattended",
         values=record.values_digest,
         machine_environments=workspace.settings.environments,
+        includes=brought.from_plan(data, folder, record),
     )
 
 
@@ -246,6 +250,8 @@ def _decide_undo(
     )
     same = ("runbook", "text", "environment", "values_digest", "trust", "expired_reason")
     source = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
+    if brought.from_plan(source, folder, record) != done.permission.request.includes:
+        raise RefusedError(f"the included files are not those of {done.record.id}", subject=folder.id)
     if source != done.source or any(getattr(done.record, key) != getattr(record, key) for key in same):
         raise RefusedError(f"this plan is not one to undo {done.record.id}", subject=folder.id)
     _require_same_trust(folder, then)

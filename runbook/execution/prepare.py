@@ -18,6 +18,7 @@ from runbook.approval.decision import Permission, Request, decide, require_permi
 from runbook.approval.trusted import Trust
 from runbook.errors import NotPermitted, RefusedError, TextRefused, TrustError
 from runbook.evidence import folder as folders
+from runbook.execution import brought
 from runbook.execution.plan import Facts, Plan, Terms, make_plan
 from runbook.system import git
 from runbook.text.runbook import Runbook
@@ -46,7 +47,8 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
     """
     trust = trusting.load_or_refusal(workspace, env=around.env)
     values: tuple[Value, ...] = ()
-    request = _request(wanted, workspace, values=None)
+    tree = brought.from_workspace(wanted.data, workspace=workspace, env=around.env)
+    request = msgspec.structs.replace(_request(wanted, workspace, values=None), includes=tree)
     # Without the values first: whoever may not run it is told so before being asked for parameters.
     runbook = _read(request, trust, now=now)
     values = resolve(runbook.parameters, wanted.given, base=around.cwd)

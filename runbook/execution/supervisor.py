@@ -28,6 +28,7 @@ from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.story import Story
 from runbook.execution import (
+    brought,
     family,
     kernel_launch,
     lease,
@@ -208,6 +209,7 @@ def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> J
                 monotonic=clock.monotonic_ns(),
             )
         )
+        brought.lay_out(folder, plan.includes)
         files.create(folder.start, start)
     except BaseException:
         registry.give_back(state, folder)
@@ -322,6 +324,7 @@ class _Run:
             environment=passed_environment(self._around.env, record.variables),
             interpreter=record.interpreter,
             spool=taking_up.spool_of(self._folder, number),
+            includes=brought.importable(self._folder, record),
             context={
                 "execution": record.id,
                 "runbook": record.runbook,

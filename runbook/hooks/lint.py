@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Sequence
 
 from runbook.evidence import inert
+from runbook.execution import earlier
 from runbook.hooks.finding import Found, say
 from runbook.hooks.staged_pairs import contents_of, is_runbook_path, staged_files
+from runbook.text.reader import read
 from runbook.verbs.lint import lint_bytes
 from runbook.workspace import Surroundings
 
@@ -28,7 +30,11 @@ def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
             path = home.prefix + name
             if path not in staged or (home.workspace.loose and b"# %%" not in staged[path]):
                 continue
-            linted = lint_bytes(staged[path], root=home.workspace.root, path=name)
+            root = home.workspace.root
+            runbook = read(staged[path]).runbook
+            named = None if runbook is None else runbook.header.includes
+            tree = None if named is None else earlier.in_index(root, named, env=around.env)
+            linted = lint_bytes(staged[path], root=root, path=name, tree=tree)
             for stale in linted.stale:  # said, and no reason not to commit: it wants a review
                 where = ", ".join(stale.environments)
                 print(inert.block(f"{path}: approval for {where} is stale ({stale.principal})"))

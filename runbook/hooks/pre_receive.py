@@ -20,6 +20,7 @@ from runbook.approval.trusted import Trust
 from runbook.decoding import decode_toml
 from runbook.errors import CommandFailed, FormatError, TrustError
 from runbook.evidence import inert
+from runbook.execution import earlier
 from runbook.hooks.finding import Found, say
 from runbook.system import clock, git, staged
 from runbook.text.reader import read
@@ -85,7 +86,7 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
     return [
         each
         for path, blob in _changed(workspace, update, around)
-        for each in _judged(workspace, trust, (path, blob), around)
+        for each in _judged(workspace, trust, _opened(path, blob, update, around), around)
     ]
 
 
@@ -123,16 +124,24 @@ def _changed(workspace: Workspace, update: Update, around: Surroundings) -> Iter
             yield path, blob if mode in ("100644", "100755") else ""
 
 
-def _judged(
-    workspace: Workspace, trust: Trust | TrustError, changed: tuple[str, str], around: Surroundings
-) -> Iterator[Found]:
-    path, blob = changed
+def _opened(path: str, blob: str, update: Update, around: Surroundings) -> Opened | str:
+    """The text, and the files that it brings along, as the push has them; the path of what is no text."""
     if not blob:
-        yield Found(path=path, message="is a link or a submodule, and no text that could be reviewed")
-        return
+        return path
     (data,) = staged.blobs_of(around.cwd, [blob], env=around.env)
-    opened = Opened(path=path, data=data, reading=read(data))
-    runbook = opened.reading.runbook
+    reading = read(data)
+    named = None if reading.runbook is None else reading.runbook.header.includes
+    tree = None if named is None else earlier.at_commit(around.cwd, update.new, named, env=around.env)
+    return Opened(path=path, data=data, reading=reading, includes=tree)
+
+
+def _judged(
+    workspace: Workspace, trust: Trust | TrustError, opened: Opened | str, around: Surroundings
+) -> Iterator[Found]:
+    if isinstance(opened, str):
+        yield Found(path=opened, message="is a link or a submodule, and no text that could be reviewed")
+        return
+    path, runbook = opened.path, opened.reading.runbook
     where = environments_of(runbook, trust, path=path, default=workspace.settings.default_environment)  # 3
     for verdict in verdicts(
         opened, trust, workspace=workspace, environments=where, unattended=False, now=clock.now()

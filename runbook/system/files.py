@@ -80,6 +80,11 @@ def read_inside(root: Path, relative: str, *, limit_bytes: int) -> bytes:
 
     Raises FormatError for a path that leaves the root, for a link and for what is not a regular file.
     """
+    return read_inside_with_mode(root, relative, limit_bytes=limit_bytes)[0]
+
+
+def read_inside_with_mode(root: Path, relative: str, *, limit_bytes: int) -> tuple[bytes, int]:
+    """As `read_inside`, with the permission bits that the file had when it was opened."""
     parts = PurePosixPath(relative).parts
     if not parts or relative.startswith("/") or any(part in ("", ".", "..") for part in parts):
         raise FormatError("not a plain path below the workspace", subject=relative)
@@ -94,7 +99,8 @@ def read_inside(root: Path, relative: str, *, limit_bytes: int) -> bytes:
             descriptor = _open_unfollowed(parts[-1], os.O_RDONLY | os.O_NONBLOCK, folder, relative)
         finally:
             os.close(folder)
-        return _drain(descriptor, relative, limit_bytes)
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        return _drain(descriptor, relative, limit_bytes), mode
 
 
 def _open_unfollowed(part: str, flags: int, folder: int | None, shown: str) -> int:

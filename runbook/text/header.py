@@ -211,12 +211,18 @@ class _Fields:
             return None
         paths = self._list("paths", node.value["paths"], "paths")
         if not all(map(_is_include, paths)):
-            self._wrong(node.key_line, "paths", "a list of paths below the runbook's folder")
+            self._wrong(node.key_line, "paths", "a list of paths below the workspace")
+            return None
         value = node.value["digest"].value if "digest" in node.value else None
         if value is not None and not (isinstance(value, str) and _DIGEST.fullmatch(value)):
             self._wrong(node.key_line, "digest", "sha256: and 64 digits")
             return None
-        return Includes(paths=paths, digest=value if isinstance(value, str) else None)
+        at = node.value["paths"].key_line
+        if value is None:
+            found = "`includes` has no digest of the files that it names"
+            self._add("header.includes", at, found, "run `runbook fmt --includes`")
+        line = self.content.number(at)
+        return Includes(paths=paths, digest=value if isinstance(value, str) else None, line=line)
 
 
 def _is_include(path: str) -> bool:

@@ -5,12 +5,14 @@ asks `text/notebook` and puts the answer through `as_findings`.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
+from runbook.text.includes import Tree, problems
 from runbook.text.lint_code import Note, code_notes
+from runbook.text.lint_imports import undeclared_inside
 from runbook.text.reader import read
 from runbook.text.reasons import Reason
 from runbook.text.runbook import Runbook
@@ -41,8 +43,8 @@ CODES: dict[str, Advice] = {
     ),
     "header.no-title": Advice("the runbook has no title", "write `title:` under `runbook:`"),
     "import.neighbour": Advice(
-        "an import of a file that nobody approved with this text",
-        "write what is needed into the runbook, or make it a package of the environment",
+        "an import of a file that does not come along with this text",
+        "name the file under `includes:`, or write what is needed into the runbook",
     ),
     "parameter.overwritten": Advice(
         "a parameter is set again behind its declaration, so that a given value is lost",
@@ -89,16 +91,21 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
-def lint(data: bytes, *, path: str, neighbours: Collection[str] = ()) -> tuple[Finding, ...]:
+def lint(
+    data: bytes, *, path: str, neighbours: Mapping[str, str] | None = None, tree: Tree | None = None
+) -> tuple[Finding, ...]:
     """All findings about one text, in the order of its lines. Never raises.
 
-    `neighbours` are the names of the modules that stand beside the runbook. A text that is refused has the
-    reader's findings only: what its cells are is not certain.
+    `neighbours` are the names of the workspace's modules that do not come along, and where they are; `tree`
+    are the files that do. A text that is refused has the reader's findings only: what its cells are is not
+    certain.
     """
     reading = read(data)
     found = list(as_findings(reading.reasons, path=path))
+    if reading.runbook is not None and reading.runbook.header.includes is not None and tree is not None:
+        found += as_findings(problems(reading.runbook.header.includes, tree), path=path)
     if reading.runbook is not None:
-        for note in dict.fromkeys(_notes(reading.runbook, neighbours)):
+        for note in dict.fromkeys(_notes(reading.runbook, neighbours or {}, tree)):
             found.append(
                 Finding(
                     code=note.code,
@@ -127,13 +134,16 @@ def as_findings(reasons: Iterable[Reason], *, path: str) -> tuple[Finding, ...]:
     )
 
 
-def _notes(runbook: Runbook, neighbours: Collection[str]) -> Iterator[Note]:
+def _notes(runbook: Runbook, neighbours: Mapping[str, str], tree: Tree | None) -> Iterator[Note]:
     if runbook.header.title is None:
         yield Note("header.no-title", 0, "the header has no title")
     if runbook.header.owner is None:
         yield Note("header.no-owner", 0, "the header names no owner")
     yield from _steps(runbook)
     yield from code_notes(runbook, neighbours)
+    if tree is not None and runbook.header.includes is not None:
+        for words in undeclared_inside(tree, neighbours):
+            yield Note("import.neighbour", runbook.header.includes.line, words)
     for number, line in enumerate(runbook.canonical.split("\n"), 1):
         if not line.isascii():
             for word in _MIXED.findall(line):

@@ -6,9 +6,10 @@ nothing runs that nobody approved.
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
+from runbook.text.lint_imports import undeclared
 from runbook.text.runbook import Parameter, Runbook, Step
 from runbook.text.syntax import parts
 from runbook.text.trees import tree_of
@@ -52,7 +53,7 @@ _SECRETS = (
 )
 
 
-def code_notes(runbook: Runbook, neighbours: Collection[str]) -> Iterator[Note]:
+def code_notes(runbook: Runbook, neighbours: Mapping[str, str]) -> Iterator[Note]:
     """Every note about the code cells and the parameters of one runbook."""
     code = [step for step in runbook.steps if step.cell.kind == "code"]
     trees = [(step, tree_of(step.cell.source)) for step in code]
@@ -66,9 +67,9 @@ def code_notes(runbook: Runbook, neighbours: Collection[str]) -> Iterator[Note]:
             for name in _printed(node, secrets):
                 line = step.cell.source_line + getattr(node, "lineno", 1) - 1
                 yield Note("secret.printed", line, f"the secret {name} is printed")
-            for name in _imports(node, neighbours):
+            for words in undeclared(node, neighbours):
                 line = step.cell.source_line + getattr(node, "lineno", 1) - 1
-                yield Note("import.neighbour", line, f"{name} is a file beside the runbook")
+                yield Note("import.neighbour", line, words)
     yield from _parameters(runbook, trees)
 
 
@@ -155,16 +156,6 @@ def _printed(node: ast.AST, secrets: Collection[str]) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id in secrets:
             yield inner.id
-
-
-def _imports(node: ast.AST, neighbours: Collection[str]) -> Iterator[str]:
-    if isinstance(node, ast.ImportFrom) and node.level:
-        yield "." * node.level + (node.module or "")
-    elif isinstance(node, ast.ImportFrom):
-        names = [node.module or ""]
-        yield from (name for name in names if name.partition(".")[0] in neighbours)
-    elif isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in neighbours)
 
 
 def _parameters(runbook: Runbook, trees: list[tuple[Step, ast.Module | None]]) -> Iterator[Note]:

@@ -80,7 +80,8 @@ def _header(runbook: Runbook) -> tuple[object, ...]:
     header = runbook.header
     texts = (header.title, header.description, header.owner)
     composed = tuple(unicodedata.normalize("NFC", text or "") for text in texts)
-    return *composed, header.environments, header.env, header.agent, header.includes
+    includes = None if header.includes is None else (header.includes.paths, header.includes.digest)
+    return *composed, header.environments, header.env, header.agent, includes
 
 
 def _options(step: Step) -> tuple[object, ...]:

@@ -55,6 +55,7 @@ CODES: dict[str, Code] = {
     "header.value": Code(_R, "a value under `runbook:` that is not of the kind its key asks for"),
     "header.env": Code(_R, "`env` names a variable that never passes to steps"),
     "header.approvals": Code(_R, "the `approvals:` block is not in its one spelling"),
+    "header.includes": Code(_N, "`includes` without the digest of its files"),
     "header.missing": Code(_N, "there is no header"),
     "header.place": Code(_N, "something stands above the header"),
     "header.root": Code(_N, "a root key that is none of runbook, approvals, jupyter"),
@@ -94,6 +95,15 @@ CODES: dict[str, Code] = {
     "parameters.statement": Code(_N, "a statement between the declarations that declares nothing"),
     "parameters.twice": Code(_N, "a name that is declared twice"),
     "parameters.type": Code(_N, "a type that parameters can't have, or none that can be told"),
+    # Included files
+    "includes.missing": Code(_R, "a path of `includes` that names no file"),
+    "includes.place": Code(_R, "a file of git's own, compiled code, or evidence"),
+    "includes.kind": Code(_R, "a link, or what is no regular file"),
+    "includes.name": Code(_R, "a file's name that is not plain ASCII, or two that differ in case only"),
+    "includes.size": Code(_R, "too many files, or too many bytes"),
+    "includes.text": Code(_R, "an included text that holds what a runbook may not hold"),
+    "includes.binary": Code(_R, "a file that is no text, and was not named by its exact path"),
+    "includes.digest": Code(_R, "the included files are not those of the header's digest"),
     # The second opinion
     "jupytext.reading": Code(_R, "jupytext reads other cells from this text than this reader"),
 }

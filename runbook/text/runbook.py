@@ -29,10 +29,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Includes(msgspec.Struct, frozen=True, kw_only=True):
-    """Files and globs a runbook brings along, and the one digest of the tree they name."""
+    """Files and globs a runbook brings along, and the one digest of the tree they name (`text/includes`).
+    `line` is that of `paths:` in the text."""
 
     paths: tuple[str, ...]
     digest: str | None
+    line: int = 0
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,14 @@
 """`fmt`: the normal form, where it is not there yet. What it can't mend is reported, not touched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from runbook.canonical import digest
 from runbook.errors import RunbookError, TextRefused
+from runbook.execution import brought
 from runbook.system import files, swap
+from runbook.text.filling import with_digest
 from runbook.text.lines import LIMIT_BYTES
 from runbook.text.normal import normalised
 from runbook.text.notebook import second_opinion
@@ -24,17 +26,39 @@ class Formatted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fmt(
-    workspace: Workspace, wanted: Sequence[str], *, write: bool, around: Surroundings
+    workspace: Workspace, wanted: Sequence[str], *, write: bool, fill: bool = False, around: Surroundings
 ) -> tuple[Formatted, ...]:
-    """Format these runbooks (none named: all). One that can't be mended does not stop the rest."""
+    """Format these runbooks (none named: all). One that can't be mended does not stop the rest.
+
+    `fill`: the digest of the included files, as they are now, is written into the header too.
+    """
     paths = [names.find_runbook(workspace, name, cwd=around.cwd) for name in wanted]
-    return tuple(_one(workspace, path, write=write) for path in paths or names.runbooks(workspace))
+
+    def filled(text: str) -> str:
+        return _filled(workspace, text, around) if fill else text
+
+    return tuple(
+        _one(workspace, path, write=write, filled=filled) for path in paths or names.runbooks(workspace)
+    )
 
 
-def _one(workspace: Workspace, path: str, *, write: bool) -> Formatted:
+def _filled(workspace: Workspace, text: str, around: Surroundings) -> str:
+    """The text with the digest of its included files. Raises TextRefused where they may not come along."""
+    data = text.encode("utf-8")
+    runbook = require(data, name="fmt")
+    tree = brought.from_workspace(data, workspace=workspace, env=around.env)
+    if tree is None:
+        return text
+    if tree.reasons:
+        first = tree.reasons[0]
+        raise TextRefused(first.message, reasons=tree.reasons, line=first.line, hint=first.hint)
+    return with_digest(runbook, tree.digest)
+
+
+def _one(workspace: Workspace, path: str, *, write: bool, filled: Callable[[str], str]) -> Formatted:
     try:
         before = files.read_inside(workspace.root, path, limit_bytes=LIMIT_BYTES)
-        text = normalised(before)
+        text = filled(normalised(before))
     except RunbookError as error:
         return Formatted(path=path, changed=False, error=f"{error.message}; {error.hint or 'left as it is'}")
     left = _left(text)

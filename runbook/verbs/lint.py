@@ -1,12 +1,14 @@
 """`lint`: findings about runbooks. A stale approval is reported beside them, and never deleted."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from runbook.execution import brought
 from runbook.pairing.state import State
 from runbook.system import files
+from runbook.text.includes import Tree
 from runbook.text.lint import Finding, as_findings
 from runbook.text.lint import lint as lint_text
 from runbook.text.reader import read
@@ -39,7 +41,8 @@ def lint(workspace: Workspace, wanted: Sequence[str], *, around: Surroundings) -
         if path in disputed:
             findings.append(_dispute(path, disputed[path]))
         data = files.read_inside(workspace.root, path, limit_bytes=names.LARGEST_BYTES)
-        found = lint_bytes(data, root=workspace.root, path=path)
+        tree = brought.from_workspace(data, workspace=workspace, env=around.env)
+        found = lint_bytes(data, root=workspace.root, path=path, tree=tree)
         findings += found.findings
         stale += found.stale
     return Linted(findings=tuple(findings), stale=tuple(stale))
@@ -63,9 +66,10 @@ def _dispute(path: str, copy: str) -> Finding:
     )
 
 
-def lint_bytes(data: bytes, *, root: Path, path: str) -> Linted:
-    """Look at these bytes as if they lay at `path` below `root`: a hook has them from git's index."""
-    found = lint_text(data, path=path, neighbours=_neighbours(root / path))
+def lint_bytes(data: bytes, *, root: Path, path: str, tree: Tree | None) -> Linted:
+    """Look at these bytes as if they lay at `path` below `root`: a hook has them from git's index. `tree`:
+    the files that come along, None when there are none."""
+    found = lint_text(data, path=path, neighbours=_neighbours(root, path, tree), tree=tree)
     runbook = read(data).runbook
     if runbook is not None:
         found += _second_opinion(runbook, path)
@@ -88,10 +92,24 @@ def _second_opinion(runbook: Runbook, path: str) -> tuple[Finding, ...]:
     return as_findings(second_opinion(runbook), path=path)
 
 
-def _neighbours(path: Path) -> frozenset[str]:
-    """The modules beside a runbook: a step that imports one means a file that nobody approved."""
-    return frozenset(
-        entry.stem
-        for entry in (path.parent.iterdir() if path.parent.is_dir() else ())
-        if entry.suffix == ".py" or (entry / "__init__.py").is_file()
-    )
+def _neighbours(root: Path, path: str, tree: Tree | None) -> dict[str, str]:
+    """The modules beside a runbook and at the workspace's root, by name, with their paths: plain Python would
+    import them, a run only has those that come along."""
+    along = {each.path for each in tree.files} if tree is not None else set()
+    beside = PurePosixPath(path).parent
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys((PurePosixPath(), beside)):
+        for name, module in _modules(root, folder):
+            if module in along or any(each.startswith(f"{module}/") for each in along):
+                found.pop(name, None)
+            else:
+                found[name] = module
+    found.pop("runbook", None)  # the kit is always there
+    return found
+
+
+def _modules(root: Path, folder: PurePosixPath) -> Iterator[tuple[str, str]]:
+    place = root / folder
+    for entry in sorted(place.iterdir()) if place.is_dir() else ():
+        if entry.suffix == ".py" or (entry / "__init__.py").is_file():
+            yield entry.stem, (folder / entry.name).as_posix()

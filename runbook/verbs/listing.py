@@ -10,6 +10,7 @@ from runbook.approval.trust import load_or_refusal
 from runbook.approval.trusted import Trust
 from runbook.errors import TrustError
 from runbook.evidence import summary
+from runbook.execution import brought
 from runbook.text.runbook import Runbook
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
@@ -45,6 +46,12 @@ def environments_of(
     return (default,)
 
 
+def with_includes(opened: names.Opened, *, workspace: Workspace, around: Surroundings) -> names.Opened:
+    """The runbook with the files that it brings along, as they lie in the workspace."""
+    tree = brought.from_workspace(opened.data, workspace=workspace, env=around.env)
+    return opened if tree is None else msgspec.structs.replace(opened, includes=tree)
+
+
 def verdicts(
     opened: names.Opened,
     trust: Trust | TrustError,
@@ -54,7 +61,7 @@ def verdicts(
     unattended: bool,
     now: datetime,
 ) -> tuple[Verdict, ...]:
-    """The policy's answer for each environment."""
+    """The policy's answer for each environment; `opened` is one of `with_includes`."""
     return tuple(
         decide(
             Request(
@@ -63,6 +70,7 @@ def verdicts(
                 environment=environment,
                 unattended=unattended,
                 machine_environments=workspace.settings.environments,
+                includes=opened.includes,
             ),
             trust,
             now=now,
@@ -97,6 +105,7 @@ def _listed(
     now: datetime,
 ) -> Listed:
     opened = names.open_runbook(workspace, path, cwd=workspace.root)
+    opened = with_includes(opened, workspace=workspace, around=around)
     runbook = opened.reading.runbook
     where = environments_of(runbook, trust, path=path, default=workspace.settings.default_environment)
     return Listed(

@@ -15,6 +15,7 @@ from runbook.errors import FormatError, NotFoundError, UsageError
 from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name
 from runbook.evidence.folder import find as find_execution
 from runbook.system import files
+from runbook.text.includes import Tree
 from runbook.text.reader import read
 from runbook.text.runbook import Reading
 from runbook.workspace import Workspace
@@ -29,11 +30,13 @@ LATEST = "latest"
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """One runbook as it lies on disk: everything afterwards works on these bytes, read once."""
+    """One runbook as it lies on disk: everything afterwards works on these bytes, read once. `includes`: the
+    files that it brings along, where somebody looked at them."""
 
     path: str  # below the workspace
     data: bytes
     reading: Reading
+    includes: Tree | None = None
 
     @property
     def title(self) -> str:

@@ -19,6 +19,7 @@ from runbook.text import sources
 from runbook.text.runbook import Parameter, Runbook
 from runbook.text.values import Given, resolve
 from runbook.verbs import names
+from runbook.verbs.listing import with_includes
 from runbook.verbs.show import require_runbook
 from runbook.workspace import Surroundings, Workspace
 
@@ -89,6 +90,7 @@ def require_chance(
         environment=terms.environment,
         unattended=terms.unattended,
         machine_environments=workspace.settings.environments,
+        includes=with_includes(ready.opened, workspace=workspace, around=around).includes,
     )
     verdict = decide(request, trust, now=now)
     if verdict.answer == "refused" and all(each.code != _EXACT for each in verdict.not_counted):

@@ -10,7 +10,7 @@ from runbook.approval.trust import load_or_refusal
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.verification import ExecutionVerdict, verify_execution
 from runbook.verbs import names
-from runbook.verbs.listing import environments_of, verdicts
+from runbook.verbs.listing import environments_of, verdicts, with_includes
 from runbook.workspace import Surroundings, Workspace
 
 
@@ -64,6 +64,7 @@ def _runbooks(
     found: list[Verdict] = []
     for path in paths:
         opened = names.open_runbook(workspace, path, cwd=workspace.root)
+        opened = with_includes(opened, workspace=workspace, around=around)
         where = asked.environments or environments_of(
             opened.reading.runbook, trust, path=path, default=workspace.settings.default_environment
         )

@@ -77,7 +77,7 @@ def test_declared_includes_can_be_imported_and_shadow_nothing(home: Path) -> Non
     async def body(kernel: Running) -> None:
         assert (await kernel.run("import ours, json; print(ours.x, hasattr(json, 'planted'))")).error is None
 
-    assert with_kernel(home, body, includes=includes).text() == "included False\n"
+    assert with_kernel(home, body, includes=(includes,)).text() == "included False\n"
 
 
 def test_only_the_variables_that_were_given_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

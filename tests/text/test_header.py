@@ -53,7 +53,9 @@ def test_all_keys_are_read() -> None:
     assert header.description == "two\nlines"
     assert header.env == ("A", "B_2")
     assert header.agent is True
-    assert header.includes == Includes(paths=("lib/pg.py", "data/*.csv"), digest=f"sha256:{'ab' * 32}")
+    assert header.includes == Includes(
+        paths=("lib/pg.py", "data/*.csv"), digest=f"sha256:{'ab' * 32}", line=9
+    )
 
 
 def test_a_missing_header_is_said_once() -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ OWNED = HEADER.replace("#   title: T", "#   title: T\n#   owner: sre@example.com
 TOP = OWNED.count("\n") + 3
 
 
-def advice(cells: str, *, neighbours: tuple[str, ...] = ()) -> list[tuple[str, int, str]]:
+def advice(cells: str, *, neighbours: Mapping[str, str] | None = None) -> list[tuple[str, int, str]]:
     """Code, line below the header, and message of each piece of advice about these cells."""
     found = lint(f"{OWNED}\n\n{cells}".encode(), path="x.py", neighbours=neighbours)
     assert all(finding.degree == "finding" for finding in found), found
@@ -140,10 +141,10 @@ def test_what_is_fetched_and_run_is_named() -> None:
 
 def test_an_import_of_a_file_beside_the_runbook_is_named() -> None:
     cells = code("import os, helper.sub\nfrom helper import x\nfrom . import y\nfrom json import z")
-    assert advice(cells, neighbours=("helper", "other")) == [
-        ("import.neighbour", 1, "helper.sub is a file beside the runbook"),
-        ("import.neighbour", 2, "helper is a file beside the runbook"),
-        ("import.neighbour", 3, ". is a file beside the runbook"),
+    assert advice(cells, neighbours={"helper": "runbooks/helper", "other": "other.py"}) == [
+        ("import.neighbour", 1, "helper.sub is runbooks/helper, which does not come along"),
+        ("import.neighbour", 2, "helper is runbooks/helper, which does not come along"),
+        ("import.neighbour", 3, "a step is no module of a package: . can't be imported"),
     ]
     assert [each[1] for each in advice(cells)] == [3]
 
