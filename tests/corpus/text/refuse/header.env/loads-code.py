@@ -1,0 +1,20 @@
+# ---
+# runbook:
+#   title: x
+#   env: [WEB_REGION, LD_PRELOAD]
+# jupyter:
+#   jupytext:
+#     comment_magics: false
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% Say hello name="hello"
+print("hello")
