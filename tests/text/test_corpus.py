@@ -26,7 +26,7 @@ NO_FILE = {
     + (b"# # " + b"x" * 1000 + b"\n") * 65
     + b"# ---\n",
 }
-SAID_ELSEWHERE = {"jupytext.reading"}
+SAID_ELSEWHERE = {"jupytext.reading"} | {code for code in CODES if code.startswith("includes.")}
 
 
 def name_of(path: Path) -> str:
