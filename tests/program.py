@@ -1,5 +1,6 @@
 """The program as people call it: a process of its own, with words; or in this process, which is faster."""
 
+import compileall
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import pexpect
 import pytest
 
+import runbook
 from runbook.cli.main import main
 from tests.keys import Key
 
@@ -71,6 +73,12 @@ class Caller:
             code = main(words)
             said = self._capsys.readouterr()
         return Said(code, said.out, said.err)
+
+
+def compile_ahead() -> None:
+    """Have our modules compiled before files are limited in size: Python would keep half of what it compiles,
+    and fail to import that from then on."""
+    compileall.compile_dir(Path(runbook.__file__).parent, quiet=2)
 
 
 def made_workspace(folder: Path, *people: Key, profile: str = "solo") -> Path:

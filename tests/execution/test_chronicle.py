@@ -114,8 +114,10 @@ def test_what_is_above_the_limit_is_told_as_truncated(tmp_path: Path) -> None:
 
     events = told(tmp_path / "x", tell, Limits(step_bytes=300))
 
-    assert [event.kind for event in events] == ["message", "message", "message", "truncated"]
-    assert events[3].number("dropped") == 7
+    assert [event.kind for event in events] == ["message", "message", "message", "note", "truncated"]
+    assert (events[3].text("by"), events[3].text("step")) == ("runbook", "a")
+    assert events[3].text("words").startswith("its limit of output is reached")
+    assert events[4].number("dropped") == 7
 
 
 def test_a_picture_above_the_limit_leaves_no_blob(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_picture_above_the_limit_leaves_no_blob(tmp_path: Path) -> None:
 
     events = told(tmp_path / "x", tell, Limits(step_bytes=300))
 
-    assert [event.kind for event in events] == ["truncated"]
+    assert [event.kind for event in events] == ["note", "truncated"]
     assert not list((tmp_path / "x").glob("blobs/*"))
 
 
@@ -140,7 +142,7 @@ def test_each_attempt_may_say_as_much_as_the_first(tmp_path: Path) -> None:
 
     events = told(tmp_path / "x", tell, Limits(step_bytes=300))
 
-    assert [event.kind for event in events] == [*["message"] * 3, "truncated"] * 2
+    assert [event.kind for event in events] == [*["message"] * 3, "note", "truncated"] * 2
 
 
 def test_the_spool_is_let_go_of_once_the_journal_has_it(tmp_path: Path) -> None:

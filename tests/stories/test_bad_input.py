@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.keys import Key, KeyKind, make_key
-from tests.program import Caller, Said, inside, made_workspace, program
+from tests.program import Caller, Said, compile_ahead, inside, made_workspace, program
 
 TEXT = """\
 # %% name="parameters" tags=["parameters"]
@@ -280,6 +280,7 @@ def test_what_this_user_may_not_touch_is_said(
 @contextlib.contextmanager
 def room_for(size: int) -> Iterator[None]:
     """A disk on which no file can grow above `size` bytes, for us and everything we start."""
+    compile_ahead()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -14,6 +14,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.limits import Limits
 from runbook.execution import lease
 from tests.execution.staging import Script, Stage, until
+from tests.program import compile_ahead
 
 FLOOD = """
     # %% flood
@@ -130,6 +131,7 @@ def test_a_disk_that_fills_up_stops_the_run(stage: Stage) -> None:
 
 def test_nothing_runs_when_evidence_cannot_be_begun(stage: Stage) -> None:
     execution = stage.plan("# %% a\nopen('ran', 'w')\n")
+    compile_ahead()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
     try:
