@@ -151,13 +151,7 @@ def _of_the_entry(entry: Entry, asked: Asked) -> Iterator[tuple[str, str]]:
 
 def _of_the_person(found: Authentic, asked: Asked, trust: Trust) -> Iterator[tuple[str, str]]:
     signer = found.signer
-    if signer.fingerprint in trust.revoked:
-        yield "approval.revoked", f"the key {signer.fingerprint} is revoked, whenever it signed"
-    if any(
-        each.approval == approval_id(found.statement) and each.principal == signer.principal
-        for each in trust.withdrawn
-    ):
-        yield "approval.withdrawn", f"{signer.principal} took it back"
+    yield from taken_away(found, trust)
     if not signer.is_valid(asked.now):
         yield "approval.key-time", f"the key {signer.fingerprint} is not valid at this time (allowed_signers)"
     if signer.key.is_rsa and not asked.requirements.rsa:
@@ -165,6 +159,18 @@ def _of_the_person(found: Authentic, asked: Asked, trust: Trust) -> Iterator[tup
             "approval.rsa",
             "is signed with an RSA key, which the policy does not accept ([keys] rsa = true would)",
         )
+
+
+def taken_away(found: Authentic, trust: Trust) -> Iterator[tuple[str, str]]:
+    """Why an authentic approval is none any more, whatever is asked: its key is revoked, it was withdrawn."""
+    signer = found.signer
+    if signer.fingerprint in trust.revoked:
+        yield "approval.revoked", f"the key {signer.fingerprint} is revoked, whenever it signed"
+    if any(
+        each.approval == approval_id(found.statement) and each.principal == signer.principal
+        for each in trust.withdrawn
+    ):
+        yield "approval.withdrawn", f"{signer.principal} took it back"
 
 
 def can_approve(signer: Signer, *, trust: Trust, rsa: bool, now: datetime) -> bool:

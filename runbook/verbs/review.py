@@ -5,7 +5,7 @@ The order: read, be sure that jupytext reads the same, trust, key, statement, (t
 
 import difflib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ import msgspec
 
 from runbook.approval import approving, signing
 from runbook.approval import policy as policies
+from runbook.approval.counting import Authentic, authenticate, taken_away
 from runbook.approval.statement import statement_bytes, statement_of
 from runbook.approval.trust import load
 from runbook.approval.trusted import Trust
@@ -93,7 +94,7 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
         trust, environments=wish.environments, now=now, life=wish.life, allows=wish.allows
     )
     entry = approving.draft(runbook, signer.principal, granted)
-    before = last_approved(workspace, opened.path, runbook, env=around.env)
+    before = last_approved(workspace, opened.path, _given_before(runbook, trust, opened.path), around=around)
     return Review(
         path=opened.path,
         data=opened.data,
@@ -180,20 +181,31 @@ def carry_out(workspace: Workspace, review: Review, *, around: Surroundings, ter
     return entry
 
 
-def last_approved(
-    workspace: Workspace, path: str, runbook: Runbook, *, env: Mapping[str, str]
-) -> tuple[str, str] | None:
-    """The text (without approvals) that the newest stale approval was about, and where it was found.
+def _given_before(runbook: Runbook, trust: Trust, path: str) -> list[Entry]:
+    """The approvals of other texts that were really given, the newest last.
 
-    Looked for in git's history of this path; None when no approval is stale, or the text is nowhere.
+    Anybody can write an entry that names a text of their own: what follows from that text would then be shown
+    as all that has changed.
     """
-    stale = sorted(
-        (entry for entry in runbook.header.approvals if entry.text != runbook.text),
-        key=lambda entry: entry.issued,
-    )
-    if not stale:
+    assert trust.workspace is not None
+    given = []
+    for entry in runbook.header.approvals:
+        found = authenticate(entry, trust=trust, workspace=trust.workspace, path=path)
+        if entry.text != runbook.text and isinstance(found, Authentic) and not any(taken_away(found, trust)):
+            given.append(entry)
+    return sorted(given, key=lambda entry: entry.issued)
+
+
+def last_approved(
+    workspace: Workspace, path: str, given: Sequence[Entry], *, around: Surroundings
+) -> tuple[str, str] | None:
+    """The text (without approvals) that the last of these approvals was about, and where it was found.
+
+    Looked for in git's history of this path; None when there is no approval, or the text is nowhere.
+    """
+    if not given:
         return None
-    wanted = stale[-1].text
+    wanted, env = given[-1].text, around.env
     root = git.repository_root(workspace.root, env=env)
     if root is None:
         return None
@@ -201,7 +213,7 @@ def last_approved(
     for commit in _commits(root, inside, env):
         body = _body(root, commit, inside, env)
         if body is not None and text_digest(body) == wanted:
-            return f"{wanted} (commit {commit[:12]}, approved by {stale[-1].principal})", body
+            return f"{wanted} (commit {commit[:12]}, approved by {given[-1].principal})", body
     return None
 
 

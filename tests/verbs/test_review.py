@@ -6,12 +6,15 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook.approval.decision import Request, decide
+from runbook.approval.signers import parse_public_key
 from runbook.approval.trust import load
 from runbook.errors import InputError, RefusedError, SignerError, TextRefused, ToolMissing, TrustError
 from runbook.system import swap
+from runbook.text.entries import with_entries, without_entries
 from runbook.verbs.review import Review, Wish, carry_out, prepare, require_reviewed
 from tests.keys import Key
 from tests.program import Seat, inside
@@ -82,6 +85,27 @@ def test_the_difference_since_the_approved_text_comes_from_git(desk: Desk, alice
     ]
     assert review.since is not None
     assert f"commit {approved}, approved by alice@example.com" in review.since
+
+
+def test_an_approval_that_nobody_gave_hides_no_change(desk: Desk, alice: Key, bob: Key) -> None:
+    """Whoever writes an entry for a text of their own would have the rest of it pass for reviewed."""
+    desk.edit('sh("echo", f"changing {target}")', 'sh("rm", "-r", target)')
+    given = desk.approve(bob)
+    bare = without_entries(desk.file.read_text())
+    desk.file.write_text(bare)
+    commit(desk)
+    harmless = bare.replace("looking at {target} again", "looking again")
+    forged = msgspec.structs.replace(given, expires=given.expires + timedelta(days=1))
+    desk.file.write_text(with_entries(harmless, [forged]))
+
+    assert prepared(desk, alice).difference is None
+
+    desk.file.write_text(with_entries(harmless, [given]))
+    assert prepared(desk, alice).difference is not None
+    (desk.root / ".runbook/revoked").write_text(
+        parse_public_key(bob.public.read_bytes(), name="bob").fingerprint + "\n"
+    )
+    assert prepared(desk, alice).difference is None
 
 
 def test_without_git_history_there_is_no_difference_to_show(desk: Desk, alice: Key) -> None:
