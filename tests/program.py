@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,11 @@ class Seat:
         self._child.sendeof()
 
     def hangs_up(self) -> None:
-        """Close the terminal, as a lost connection does."""
+        """Close the terminal, as a lost connection does: all that the program gets is the system's SIGHUP."""
+        self._child.ptyproc.fileobj.close()
+        until = time.monotonic() + 60
+        while self._child.isalive() and time.monotonic() < until:
+            time.sleep(0.01)
         self._child.close(force=True)
 
     def leaves(self) -> int:

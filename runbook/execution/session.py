@@ -112,7 +112,7 @@ class Session:
             while self._over is None:
                 message = self._connection.receive(pressed)
                 for _ in range(pressed.take()):
-                    if self._watches:
+                    if self._watches or self._question is not None:  # nothing runs that could be interrupted
                         raise KeyboardInterrupt
                     self._interrupt()
                 if message is None:
@@ -123,6 +123,8 @@ class Session:
                 if self._question is not None and not self._connection.has_more():
                     self._show_news(driver)  # what led to the question is seen before it
                     with pressed.released():
+                        if pressed.take():  # at the question that still stood there while we read the news
+                            raise KeyboardInterrupt
                         self._ask(driver)
             self._show_news(driver)
         return self._result()

@@ -13,7 +13,7 @@ from tests.execution.staging import Stage, is_running, until
 def test_the_next_run_clears_up_after_a_killed_one(stage: Stage) -> None:
     sleeping = stage.plan("# %% a\nimport time\ntime.sleep(60)\n")
     folder = ExecutionFolder(sleeping)
-    with stage.start(sleeping):
+    with stage.start(sleeping, linger_seconds=60):
         until(lambda: b'"step-started"' in folder.journal.read_bytes())
         held = lease.read(folder)
         assert held.kernel is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runbook.evidence.folder import ExecutionFolder
-from runbook.execution.session import attach
+from runbook.execution.session import Driver, attach
 from tests.execution.staging import Script, Stage, is_running, script, until
 
 ROOT = Path(__file__).parents[2]
@@ -209,3 +209,24 @@ def test_losing_all_terminals_leaves_a_shown_question_open(stage: Stage) -> None
     with attach(execution, who="bob@there") as session:
         session.stop("tidy up")
         assert session.drive(Script()).outcome == "stopped"
+
+
+def test_ctrl_c_while_the_news_of_an_open_question_are_read_leaves_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a person the question stands there all the time: whatever is being done meanwhile, it is heard."""
+    execution = stage.plan("# %% a\nprint(1)\n", unattended=False)
+    with stage.start(execution) as session:
+        read = session._show_news
+
+        def pressed_meanwhile(driver: Driver) -> None:
+            read(driver)
+            if session._question is not None:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(session, "_show_news", pressed_meanwhile)
+        with pytest.raises(KeyboardInterrupt):
+            session.drive(Script())
+
+    with attach(execution, who="bob@here") as back:
+        assert back.drive(script("run")).outcome == "succeeded"
