@@ -1,5 +1,6 @@
 """What every test gets: an empty home, no agent, no git configuration of the person who runs the tests."""
 
+import compileall
 import os
 import shutil
 import tempfile
@@ -11,6 +12,14 @@ import pytest
 from tests.keys import Key, KeyKind, make_key
 
 _REAL_HOME = Path.home()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Every module has its bytecode before a test limits the size of files: Python takes a short write of it
+    for a whole one, and from then on nobody could import that module."""
+    for folder in ("runbook", "tests"):
+        compileall.compile_dir(str(Path(__file__).parents[1] / folder), quiet=2)
 
 
 @pytest.fixture(autouse=True)

@@ -150,10 +150,35 @@ def create(path: Path, data: bytes, *, mode: int = 0o666, durable: bool = True) 
     `durable=False` leaves out the syncs: whole after a kill, perhaps not after a power cut. Only for what
     is checked by its digest when it is read; `make_durable` makes up for it.
     """
-    with storage_errors(path), _temporary(path, data, mode, durable=durable) as temporary:
-        os.link(temporary, path)
+    with storage_errors(path):
+        if not _create_nameless(path, data, mode, durable=durable):
+            with _temporary(path, data, mode, durable=durable) as temporary:
+                os.link(temporary, path)
         if durable:
             sync_folder(path.parent)
+
+
+def _create_nameless(path: Path, data: bytes, mode: int, *, durable: bool) -> bool:
+    """Write a file that has no name until it is whole: a kill leaves nothing behind, at whatever moment.
+    False where the system has none (macOS, some network mounts), or where anything else goes wrong: then a
+    temporary file is tried, which says what. Raises FileExistsError."""
+    try:
+        descriptor = os.open(path.parent, getattr(os, "O_TMPFILE", 0) | os.O_WRONLY | os.O_CLOEXEC, mode)
+    except OSError:  # without the flag, too: a folder can't be written
+        return False
+    try:
+        write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+        # open(2): so it gets its name. The folder's descriptor is not used, but makes Python follow the link.
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def make_durable(paths: Collection[Path]) -> None:

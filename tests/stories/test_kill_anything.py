@@ -14,7 +14,6 @@ import pytest
 
 from runbook.evidence.folder import ExecutionFolder
 from runbook.execution import launch, lease
-from runbook.system import files
 from tests.execution.staging import PATIENCE_SECONDS, Stage, is_running, until
 from tests.stories.lives import TEXT, VICTIMS, Life, Moment, journal_says, spool_holds
 
@@ -31,9 +30,9 @@ MOMENTS: dict[str, Moment] = {
     "a child runs": spool_holds("begun"),
     "a step has ended": journal_says("step-ended", "child"),
     "the last word is said": journal_says("sealed"),
-    "half of the record is written": lambda folder: bool(files.temporaries(folder.path)),
     "the record is written": lambda folder: folder.record.exists(),
     "the audit is written": lambda folder: folder.audit.exists(),
+    "the seal is written": lambda folder: folder.finish.exists(),
 }
 MOMENTS_SOAK = list(itertools.product(MOMENTS, VICTIMS, range(SOAK // 40)))
 

@@ -283,6 +283,37 @@ def test_a_lock_goes_with_its_process(tmp_path: Path) -> None:
         assert files.is_locked(lock) is True
 
 
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="a file without a name is Linux's")
+def test_a_new_file_has_no_other_name_before_it_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a kill leaves nothing behind, also between the file's naming and the next line."""
+    seen: list[list[str]] = []
+
+    def look(*given: object, **named: object) -> None:
+        seen.append(os.listdir(tmp_path))
+        link(*given, **named)  # type: ignore[arg-type]  # as it was called
+        seen.append(os.listdir(tmp_path))
+
+    link = os.link
+    monkeypatch.setattr(os, "link", look)
+    files.create(tmp_path / "x", b"whole")
+
+    assert seen == [[], ["x"]]
+    with pytest.raises(ExistsError):
+        files.create(tmp_path / "x", b"other")
+    assert (os.listdir(tmp_path), (tmp_path / "x").read_bytes()) == (["x"], b"whole")
+
+
+def test_where_files_need_a_name_a_temporary_one_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    files.create(tmp_path / "x", b"whole")
+
+    assert (os.listdir(tmp_path), (tmp_path / "x").read_bytes()) == (["x"], b"whole")
+
+
 def test_leftovers_are_of_dead_writers_only(tmp_path: Path) -> None:
     dead = _spawn("pass")
     dead.communicate()
