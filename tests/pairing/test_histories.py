@@ -259,11 +259,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def the_state_is_deleted(self) -> None:
-        """With it goes what was known of outputs of which the notebook itself does not say what made them."""
+        """With it goes what was known of cells that were edited and not run again: what the notebook says of
+        them could be of an earlier run."""
         for cell in self.bench.json()["cells"] if self._can_save() else ():
             for output in cell.get("outputs", ()):
                 made = _made(output)
-                if made[1] not in (_digest(cell), cell["metadata"].get("runbook", {}).get("source")):
+                if made[1] != _digest(cell):
                     self.untold.add(made.string)
         shutil.rmtree(self.bench.place.state, ignore_errors=True)
 
