@@ -1,18 +1,17 @@
-"""Renames: a text or notebook that vanished and stands elsewhere with the same bytes takes its pair along.
+"""Renames: a text that vanished and stands elsewhere, edited meanwhile or not, takes its pair along.
 
-Only where one thing went and one came; a target that is taken, and sides renamed apart, are reported.
+Only where `lineage` knows which one it was; a target that is taken, and sides renamed apart, are reported.
 """
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 
-from runbook.canonical import digest
 from runbook.errors import NotFoundError, RunbookError, StoreDamaged
-from runbook.pairing.observe import TEXT_LIMIT_BYTES, look
+from runbook.pairing.lineage import renamed
+from runbook.pairing.observe import look
 from runbook.pairing.places import Pair
 from runbook.pairing.reports import PairReport, Problem
 from runbook.pairing.session import Session
@@ -21,7 +20,8 @@ from runbook.system import files
 
 
 def follow_renames(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
-    """Reports for the pairs that were renamed (under their new name); nothing for all others."""
+    """Reports for the pairs that were renamed (under their new name); nothing for all others. Those that are
+    `renamed` are still to be synced: the text may have been edited too."""
     records = session.state.records
     root = session.place.root
     gone = [
@@ -32,30 +32,10 @@ def follow_renames(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
     fresh = [pair for pair in pairs if pair.name not in records and look(root / pair.name) is not None]
     if not gone or not fresh or session.options.check:
         return []
-    by_digest: dict[str, list[Pair]] = {}
-    for pair in fresh:
-        found = _digest(root / pair.name)
-        if found is not None:
-            by_digest.setdefault(found, []).append(pair)
-    return _matched(session, gone, by_digest)
+    return [_follow(session, record, target) for record, target in renamed(session, gone, fresh)]
 
 
-def _matched(
-    session: Session, gone: Sequence[Record], by_digest: Mapping[str, list[Pair]]
-) -> list[PairReport]:
-    reports: list[PairReport] = []
-    for record in gone:
-        targets = by_digest.get(record.text or "", [])
-        rivals = [other for other in gone if other.text == record.text]
-        if len(targets) != 1 or len(rivals) != 1:
-            continue
-        report = _follow(session, record, targets[0])
-        if report is not None:
-            reports.append(report)
-    return reports
-
-
-def _follow(session: Session, record: Record, target: Pair) -> PairReport | None:
+def _follow(session: Session, record: Record, target: Pair) -> PairReport:
     """The text went from `record.name` to `target.name`: take the notebook along."""
     root = session.place.root
     old, new = root / record.notebook_name, root / target.notebook_name
@@ -63,7 +43,7 @@ def _follow(session: Session, record: Record, target: Pair) -> PairReport | None
         # No notebook at the old place: it went its own way, or was renamed too. The versions know it.
         with session.state.locked():
             _moved(session, record, target)
-        return None
+        return _report(target, "renamed", f"renamed from {record.name}", ())
     if look(new) is not None:
         words = f"renamed from {record.name}; {target.notebook_name} is there already, so its notebook stays"
         hint = f"move {record.notebook_name} out of the way, or in its place"
@@ -101,13 +81,6 @@ def _moved(session: Session, record: Record, target: Pair) -> None:
             )
         ]
     )
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        return digest(files.read(path, limit_bytes=TEXT_LIMIT_BYTES))
-    except (NotFoundError, RunbookError):
-        return None
 
 
 def _report(pair: Pair, action: str, message: str, problems: tuple[Problem, ...]) -> PairReport:

@@ -10,7 +10,7 @@ Every writer holds the lock and reads what others added before it decides.
 import contextlib
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -207,12 +207,3 @@ def pinned(states: Path) -> frozenset[str]:
         for record in [*state.records.values(), *(intent.record for intent in state.intents.values())]:
             found |= {record.text, record.notebook, record.base_text, record.base_notebook} - {None}  # type: ignore[arg-type]
     return frozenset(found)
-
-
-def names_by_digest(records: Mapping[str, Record]) -> dict[str, list[str]]:
-    """Which pairs had this text: for renames."""
-    found: dict[str, list[str]] = {}
-    for name, record in records.items():
-        if record.text is not None:
-            found.setdefault(record.text, []).append(name)
-    return found

@@ -60,8 +60,8 @@ def sync_in_session(
         for name in sorted(session.state.intents):
             record = session.state.intents[name].record
             _finish(session, Pair(name=name, notebook_name=record.notebook_name))
-    moved = follow_renames(session, pairs)
-    settled = {report.name: report for report in moved}
+    moved = {report.name: report for report in follow_renames(session, pairs)}
+    settled = {name: report for name, report in moved.items() if not report.is_settled}
     named = {pair.name for pair in pairs}
     everyone = [*pairs, *(pair for pair in _known_pairs(session) if pair.name not in named)]
     settled |= {pair.name: report for pair, report in _collisions(everyone).items()}
@@ -76,7 +76,7 @@ def sync_in_session(
             busy.append(pair)
     for start in range(0, len(busy), _TOGETHER):
         for report in _batch(session, busy[start : start + _TOGETHER]):
-            settled[report.name] = report
+            settled[report.name] = _as_moved(moved.get(report.name), report)
     if busy and not session.options.check:
         keep_within_daily(session)
     return [settled[pair.name] for pair in everyone if pair.name in settled]
@@ -163,6 +163,13 @@ def _finish(session: Session, pair: Pair) -> None:
 def _blocked(pair: Pair, error: RunbookError) -> PairReport:
     hint = "wait for the other writer, then sync again" if isinstance(error, ChangedMeanwhile) else error.hint
     return _report(pair, "blocked", str(error), Problem(code=error.code, message=str(error), hint=hint))
+
+
+def _as_moved(moved: PairReport | None, report: PairReport) -> PairReport:
+    """One report for a pair that was renamed and then synced: what was done, and how it came here."""
+    if moved is None or (report.action == "unchanged" and not report.notes):
+        return moved or report
+    return msgspec.structs.replace(report, notes=(*report.notes, moved.message))
 
 
 def _noted(report: PairReport, note: str | None) -> PairReport:
