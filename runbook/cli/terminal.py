@@ -93,6 +93,16 @@ class Terminal:
         """Give the terminal back as it was found."""
         self._echo.on()
 
+    def _on_opened(self, event: Mapping[str, Any]) -> None:
+        if event.get("unset"):
+            self._line(f"! not set here: {', '.join(event['unset'])}; steps go without", "yellow")
+
+    def _on_agent(self, event: Mapping[str, Any]) -> None:
+        if event.get("what") == "signed":
+            self._line(f"   your SSH agent signed a login of {event['user']} with {event['key']}", "dim")
+        elif event.get("what") == "refused":
+            self._line(f"! your SSH agent was not asked: {event['reason']}", "yellow")
+
     def _on_step_started(self, event: Mapping[str, Any]) -> None:
         self._screen.title("")
         self._tell_remark()

@@ -58,6 +58,7 @@ _TIMELINE = frozenset(
         "declined",
         "note",
         "attached",
+        "agent",
         "interrupted",
         "viewer",
         "gap",

@@ -15,6 +15,8 @@ _WORDS_ROOM = inert.Room(head_lines=40, tail_lines=10, head_characters=4_000, ta
 _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _OUTPUTS_SHOWN = 200  # outputs of one attempt that are shown, half of them from its end
 _KEYS = 40  # keys of a remark that are shown
+_SHORT_KEYS = ("attempt", "state", "asks", "choice", "reason", "how", "by", "what", "outcome", "returncode")
+_AGENT_KEYS = ("what", "key", "user", "reason", "signed", "refused")
 _SHORT = 200  # characters of a remark in a list
 
 
@@ -237,7 +239,7 @@ def told(event: Event) -> Words:
 def short(event: Event) -> Words:
     """The one or two words of an event that a timeline needs."""
     parts: list[str | Said] = []
-    for key in ("attempt", "state", "asks", "choice", "reason", "how", "by", "what", "outcome", "returncode"):
+    for key in _AGENT_KEYS if event.kind == "agent" else _SHORT_KEYS:
         value = event.payload.get(key)
         if isinstance(value, str | int) and value != "":
             parts += [f", {key} ", Said(_cut_line(str(value)))]

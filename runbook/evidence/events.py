@@ -20,6 +20,7 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `note` | the operator or a step wrote a remark | `by`, `words`, `step` |
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |
 | `attached` | a file that a step attached is among the blobs | `step`, `name` (what the step calls it), `path` (where it lay, the step's word), `bytes`, `sha256` (its name in `blobs/`) |
+| `agent` | a step asked the operator's SSH agent for something | `what`: `signed` (with `key`, a fingerprint, for the login of `user`), `refused` (`reason`), `closed` (the end: how many were `signed` and `refused` in all; of each the first ones have events) |
 | `interrupted` | Ctrl-C or `stop` | `by`, `how` (`interrupt`, `kill`, `stop`) |
 | `viewer` | a terminal came or went | `by`, `mode`, `what` |
 | `gap` | something is known to be missing | `what`, `count` or null; `torn-line`: the line before was cut by a crash, `bytes` of it are left |

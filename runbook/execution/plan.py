@@ -132,10 +132,7 @@ def make_plan(
 
 def require_runnable(runbook: Runbook) -> None:
     """Raise RefusedError for what is read and can be approved, but not run by this version."""
-    header = runbook.header
     secrets = [parameter.name for parameter in runbook.parameters if parameter.secret]
-    if header.agent:
-        raise _not_yet("wants an ssh-agent (agent: true)")
     if secrets:
         raise _not_yet(f"takes secrets ({', '.join(secrets)})")
 

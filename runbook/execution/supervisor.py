@@ -28,6 +28,7 @@ from runbook.evidence.journal import JournalWriter
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.story import Story
 from runbook.execution import (
+    agent,
     brought,
     family,
     kernel_launch,
@@ -153,6 +154,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
             return
         if handed.task == "begin":
             plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
+            agent.require(plan.record, around.env)
             writer, taken = _begin(plan, folder, around.state_folder, now), None
             story = _story(plan)
         else:
@@ -164,6 +166,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
             if taken.past.sealed:
                 sealing.finish(folder, place)
                 raise _ended(folder)
+            agent.require(plan.record, around.env)
             writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
         run.taken, run.story = taken, story
@@ -259,6 +262,7 @@ class _Run:
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
         )
         supervision.guard = self.guard
+        proxy = await agent.open_for(record, self._around.env, self._place, chronicle)
         process, problem = self._provide(supervision, conduct, chronicle)
         self._write_lease(process)
         mark = None if process is None else f"{MARK}={process.mark}"
@@ -272,6 +276,7 @@ class _Run:
         if process is not None:
             ended = await supervision.run(process)
             failure = supervision.failure or self.story.damage()
+        await agent.close(proxy)
         await control.somebody(seconds=VISIT_SECONDS)
         concluded = conclude(self._folder, chronicle, ended=ended, failure=failure)
         self._clear_away()
@@ -321,7 +326,8 @@ class _Run:
             folder=self._place / f"k{number}",
             work=self._folder.work,
             lock=self._folder.lock,
-            environment=passed_environment(self._around.env, record.variables),
+            environment=passed_environment(self._around.env, record.variables)
+            | agent.environment(record, self._place),
             interpreter=record.interpreter,
             spool=taking_up.spool_of(self._folder, number),
             includes=brought.importable(self._folder, record),

@@ -160,7 +160,6 @@ def test_a_manual_step_refuses_an_unattended_run_before_the_start(stage: Stage) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("# ---\n# runbook:\n#   title: T\n#   agent: true\n# ---\n\n# %%\n1\n", "wants an ssh-agent"),
         (
             '# %% tags=["parameters"]\nfrom runbook.kit import Secret, secret\n'
             'token: Secret = secret("env:TOKEN")\n',
