@@ -41,7 +41,8 @@ class PairReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `cells` counts the cells that were written on either side, `outputs_kept` and `outputs_dropped` the
     cells of the notebook whose outputs stayed, or went because their source changed. `stale` names the
-    people whose approvals no longer fit the text after this sync. `conflict` is the conflict copy's path.
+    people whose approvals no longer fit the text after this sync. `taken_back` is the version of the text
+    whose newest edit the notebook took back. `conflict` is the conflict copy's path.
     """
 
     name: str
@@ -54,6 +55,7 @@ class PairReport(msgspec.Struct, frozen=True, kw_only=True):
     outputs_dropped: int = 0
     stale: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    taken_back: int | None = None
     conflict: str | None = None
     wrote_text: bool = False
     wrote_notebook: bool = False

@@ -18,6 +18,7 @@ from runbook.pairing.session import Session
 from runbook.pairing.stale import newly_stale
 from runbook.pairing.state import Record
 from runbook.pairing.table import Does, decide
+from runbook.pairing.takenback import taken_back
 from runbook.pairing.texts import Text, Unreadable, read_text
 from runbook.pairing.view import View, is_no_runbook, seen, sides_of, view_of
 from runbook.pairing.writing import Write
@@ -266,6 +267,9 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
     after = read_text(found.text) if found.text is not None else text
     before = view.base.text if view.base else text
     stale = newly_stale(before, after) if isinstance(after, Text) else ()
+    back = None
+    if found.text is not None and isinstance(after, Text) and not found.is_disputed:
+        back = taken_back(session, pair.name, text, digest=view.text.digest, after=after)
     action, words = _action(found)
     problems: tuple[Problem, ...] = ()
     if found.is_disputed:
@@ -282,6 +286,7 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
         outputs_kept=found.kept,
         outputs_dropped=found.dropped,
         stale=stale,
+        taken_back=back,
         conflict=conflict,
         wrote_text=found.text is not None,
         wrote_notebook=found.notebook is not None,
