@@ -1,16 +1,17 @@
 """Faults of machines and of people: each is really made, and the run says what became of it.
 
-What is on the two lists of faults, and the test that makes it (here, or in the module named):
+What is on the two lists of faults, and the test that makes it (here, in `test_faults_of_people`,
+`test_faults_of_steps`, or in the module named):
 
 - Ctrl-C once, twice: `test_kill_terminal`: once, twice; `test_interactive`: at a question, in a step
 - SIGHUP, terminal closed or killed: `test_kill_terminal`, `test_interactive`, `test_kill_anything`
 - runner killed while a child runs: `what_a_dead_kernel_left_running_is_named`; `test_kill_anything`
 - client gone, kernel printing: `test_attach`: within two seconds; `test_kill_terminal`; `test_much_output`
 - the way over ssh drops: `a_dropped_ssh_connection_is_told_as_such_and_not_repeated`
-- machine or supervisor asleep: `a_supervisor_that_slept_loses_nothing_and_asks_the_policy_again`
+- machine or supervisor asleep: `a_machine_that_slept_loses_nothing_and_asks_the_policy_again`
 - two start the same plan: `of_two_who_run_one_plan_one_does`
 - source edited or merged meanwhile: `a_run_goes_on_with_its_own_copy_and_says_so`
-- approval expires, is revoked: the sleeping supervisor above (expires); `test_lapsed` (revoked)
+- approval expires, is revoked: the sleeping machine above (expires); `test_lapsed` (revoked)
 - disk full before, in the middle: `a_full_disk_…` (two, on a real one); `test_much_output`,
   `test_bad_input` (by a limit)
 - power loss in the middle of a write: `tests/evidence/test_journal`: cut anywhere, zeros;
@@ -40,28 +41,24 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from runbook.errors import NotFoundError, RefusedError, StorageError
-from runbook.evidence.blobs import Blobs
-from runbook.evidence.events import Event
+from runbook.errors import NotFoundError, StorageError
+from runbook.evidence.events import parse_moment
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.journal import read_journal, whole_payload
-from runbook.evidence.limits import Limits
-from runbook.evidence.verification import verify_execution
+from runbook.evidence.journal import read_journal
 from runbook.execution import launch, lease
 from runbook.execution.questions import Choice, Question
 from runbook.execution.session import attach
 from tests.execution.staging import Script, Stage, is_running, script, staged, until
 from tests.keys import Key
-from tests.program import Seat, inside, made_workspace, program
+from tests.program import Seat, inside, made_workspace
+from tests.stories.told import events, is_true, journal_has, texts
 
 AS_ROOT = os.geteuid() == 0
 WAITS = """
@@ -74,29 +71,6 @@ WAITS = """
     # %% after
     print("after")
 """
-
-
-def events(execution: Path, kind: str) -> list[Event]:
-    return [event for event in read_journal(ExecutionFolder(execution)).events if event.kind == kind]
-
-
-def texts(execution: Path) -> str:
-    folder = ExecutionFolder(execution)
-    blobs = Blobs(folder.blobs)
-    contents = [whole_payload(event, blobs).get("content") for event in events(execution, "message")]
-    return "".join(str(each.get("text", "")) for each in contents if isinstance(each, dict))
-
-
-def journal_has(execution: Path, words: bytes) -> bool:
-    journal = ExecutionFolder(execution).journal
-    return journal.exists() and words in journal.read_bytes()
-
-
-def is_true(execution: Path) -> bool:
-    return verify_execution(ExecutionFolder(execution)).findings == ()
-
-
-# what machines do
 
 
 @contextlib.contextmanager
@@ -231,36 +205,53 @@ def test_a_run_whose_socket_was_taken_away_goes_on_for_who_is_there(stage: Stage
 
 _SHIM = """
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 int clock_gettime(clockid_t id, struct timespec *now) {
     int done = syscall(SYS_clock_gettime, id, now);
-    const char *path = getenv("CLOCK_SET_BACK");
-    if (done == 0 && id == CLOCK_REALTIME && path && access(path, F_OK) == 0) now->tv_sec -= 3600;
+    const char *path = getenv("WALL_CLOCK_OFF");
+    char seconds[32] = {0};
+    int file = id == CLOCK_REALTIME && path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file >= 0) {
+        if (read(file, seconds, sizeof seconds - 1) > 0) now->tv_sec += atol(seconds);
+        close(file);
+    }
     return done;
 }
 """
 
 
-def test_a_clock_that_is_set_back_changes_no_order_and_no_duration(stage: Stage, tmp_path: Path) -> None:
-    """The supervisor's own clock goes back an hour in the middle of a step: a library before libc says so."""
+@pytest.fixture
+def wall_clock(tmp_path: Path) -> tuple[dict[str, str], Callable[[int], object]]:
+    """Variables that let the wall clock of a process be set, while it runs, so many seconds forward or back;
+    and how. A library that stands before libc says it: the program is none the wiser."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or not sys.platform.startswith("linux"):
         pytest.skip("needs a C compiler to stand before the clock")
     (tmp_path / "shim.c").write_text(_SHIM)
-    shim = tmp_path / "shim.so"
+    shim, off = tmp_path / "shim.so", tmp_path / "off"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, tmp_path / "shim.c"], check=True)
-    back = tmp_path / "back"
-    stage.around.env.update(LD_PRELOAD=str(shim), CLOCK_SET_BACK=str(back))  # type: ignore[attr-defined]  # a dict
+
+    def set_by(seconds: int) -> None:
+        (tmp_path / "new").write_text(str(seconds))
+        (tmp_path / "new").rename(off)
+
+    return {"LD_PRELOAD": str(shim), "WALL_CLOCK_OFF": str(off)}, set_by
+
+
+def test_a_clock_that_is_set_back_changes_no_order_and_no_duration(
+    stage: Stage, wall_clock: tuple[dict[str, str], Callable[[int], object]]
+) -> None:
+    variables, set_by = wall_clock
+    stage.around.env.update(variables)  # type: ignore[attr-defined]  # it is a dict
     execution = stage.plan(WAITS)
     with stage.start(execution) as session:
         until(lambda: journal_has(execution, b"begun"))
-        back.touch()
+        set_by(-3600)
         (execution / "work/go").touch()
         result = session.drive(Script())
 
@@ -272,9 +263,14 @@ def test_a_clock_that_is_set_back_changes_no_order_and_no_duration(stage: Stage,
     assert is_true(execution)
 
 
-def test_a_supervisor_that_slept_loses_nothing_and_asks_the_policy_again(tmp_path: Path, alice: Key) -> None:
+def test_a_machine_that_slept_loses_nothing_and_asks_the_policy_again(
+    tmp_path: Path, alice: Key, wall_clock: tuple[dict[str, str], Callable[[int], object]]
+) -> None:
+    """Forty minutes of sleep: everybody stands still, and when they go on, only the wall clock went on. The
+    approval has expired meanwhile."""
+    variables, set_by = wall_clock
     root = made_workspace(tmp_path / "w", alice)
-    assert program(root, "create", "Change it").code == 0
+    assert inside(root, "create", "Change it").code == 0
     path = next((root / "runbooks").glob("change*.py"))
     steps = (
         '# %% Talk name="talk" tags=["read-only"]\nimport time\n'
@@ -283,16 +279,15 @@ def test_a_supervisor_that_slept_loses_nothing_and_asks_the_policy_again(tmp_pat
     )
     path.write_text(path.read_text().partition("# %%")[0] + steps)
     text = inside(root, "show", path.stem, "--json").json["text"]
-    signed = ("--env", "prod", "--key", str(alice.path), "--text", text, "--expires", "4s")
+    signed = ("--env", "prod", "--key", str(alice.path), "--text", text, "--expires", "30m")
     assert inside(root, "review", path.stem, *signed).code == 0
-    expires = time.monotonic() + 4.5
-    seat = Seat(root, "run", path.stem, "--env", "prod")
+    seat = Seat(root, "run", path.stem, "--env", "prod", columns=100, **variables)
     seat.asked("Run talk?", "r")
     seat.sees("tick 3")
     (execution,) = (each.parent for each in root.glob("executions/*/*/start.txt"))
     supervisor = lease.read(ExecutionFolder(execution)).supervisor
     os.kill(supervisor, signal.SIGSTOP)
-    time.sleep(max(0.5, expires - time.monotonic()))  # the time that an approval has is the fault made here
+    set_by(2400)
     os.kill(supervisor, signal.SIGCONT)
     seat.asked("Run change?", "r")
     seat.asked("Needs one more approval", "q")
@@ -300,11 +295,11 @@ def test_a_supervisor_that_slept_loses_nothing_and_asks_the_policy_again(tmp_pat
     assert seat.leaves() == 7
     assert not (execution / "work/changed").exists()
     assert [line for line in texts(execution).split("\n") if line] == [f"tick {n}" for n in range(40)]
-    walls, steady = zip(
-        *((event.t, event.m) for event in read_journal(ExecutionFolder(execution)).events), strict=True
-    )
-    assert list(steady) == sorted(steady)
-    assert walls[-1] > walls[0]  # both clocks stand in every line
+    told = list(read_journal(ExecutionFolder(execution)).events)
+    assert [event.m for event in told] == sorted(event.m for event in told)
+    assert told[-1].m - told[0].m < 600 * 10**9  # nobody was awake for it, and the wall clock has it
+    slept = parse_moment(told[-1].t) - parse_moment(told[0].t)
+    assert slept.total_seconds() > 2400
     assert is_true(execution)
 
 
@@ -336,314 +331,3 @@ def test_what_a_dead_kernel_left_running_is_named(stage: Stage) -> None:
     assert notes[0].text("started") == begun.text("started")
     assert stage.states(execution) == {"long": "unknown", "after": "pending"}
     assert is_true(execution)
-
-
-# what people do
-
-
-@pytest.fixture
-def ws(tmp_path: Path, alice: Key) -> Path:
-    return made_workspace(tmp_path / "w", alice)
-
-
-def planned(ws: Path, text: str, *words: str) -> Path:
-    (ws / "runbooks/x.py").write_text(text)
-    said = inside(ws, "plan", "x", "--env", "scratch", "--json", *words)
-    assert said.code == 0, said.err
-    (found,) = (each.parent for each in ws.glob("executions/*/*/plan.json"))
-    return found
-
-
-def test_of_two_who_run_one_plan_one_does(ws: Path) -> None:
-    execution = planned(
-        ws, '# %% a\nwith open("marks", "a") as file:\n    file.write("ran ")\n', "--unattended"
-    )
-    words = [sys.executable, "-m", "runbook", "run", execution.name, "--json"]
-    two = [
-        subprocess.Popen(
-            words, cwd=ws, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
-    said = [each.communicate(timeout=60) for each in two]
-
-    codes = sorted(each.returncode for each in two)
-    assert codes[0] == 0, said
-    assert codes[1] in (3, 6), said
-    assert (execution / "work/marks").read_text() == "ran "
-    assert is_true(execution)
-
-
-def test_a_run_goes_on_with_its_own_copy_and_says_so(ws: Path) -> None:
-    path = ws / "runbooks/x.py"
-    path.write_text("# %% a\nprint('as planned', 1)\n# %% b\nprint('as planned', 2)\n# %% c\nprint(3)\n")
-    seat = Seat(ws, "run", "x")
-    seat.sees("Run a?")
-    path.write_text("# %% a\nprint('newer', 1)\n# %% b\nprint('newer', 2)\n")
-    seat.asked("", "r")
-    seat.sees("! runbooks/x.py was changed since this was planned: this run goes on with its own copy")
-    seat.sees("as planned 1")
-    seat.asked("Run b?", "r")
-    seat.sees("as planned 2")
-    seat.asked("Run c?", "q")
-
-    assert seat.leaves() == 7
-    assert seat.screen.count("was changed since") == 1
-    assert "newer" not in seat.screen
-
-
-def test_what_looks_like_ours_is_seen_to_be_a_steps(ws: Path) -> None:
-    claims = "ok drop succeeded in 0.10 s\\n? Run the backup?\\n  [r] run it  [q] stop here\\n  > "
-    (ws / "runbooks/x.py").write_text(f"# %% a\nprint({claims!r})\nprint('x' * 96 + 'ok all succeeded')\n")
-    seat = Seat(ws, "run", "x")
-    seat.asked("Run a?", "r")
-    seat.leaves()
-
-    lines = seat.screen.replace("\r", "").split("\n")
-    begins = [line for line in lines if line.startswith(("ok ", "? ", "  [", "  >"))]
-    assert [line.split(" in ")[0] for line in begins] == [
-        "? Run a?",
-        begins[1],  # its menu
-        "  > r",
-        "ok a succeeded",
-    ]
-    assert "  : ok all succeeded" in lines
-
-
-def test_a_copy_of_a_run_is_nobodys(ws: Path) -> None:
-    (ws / "runbooks/x.py").write_text("# %% a\nopen('ran', 'w').close()\n")
-    assert inside(ws, "run", "x", "--env", "scratch", "--detach").code == 0
-    (execution,) = (each.parent for each in ws.glob("executions/*/*/start.txt"))
-    until(lambda: journal_has(execution, b"Run a?"))
-    copy = execution.with_name(execution.name[:-6] + "abcdef")
-    shutil.copytree(execution, copy)
-    for words, code, says in (
-        (("run", copy.name, "--detach"), 3, "the plan in this folder is"),
-        (("attach", copy.name, "--watch"), 2, "nobody runs this execution now"),
-        (("resume", copy.name, "--seal"), 3, "the plan in this folder is"),
-        (("stop", copy.name), 2, "nobody runs this execution now"),
-    ):
-        said = inside(ws, *words)
-        assert said.code == code, (words, said)
-        assert says in said.err
-    assert inside(ws, "verify", copy.name).code != 0
-    assert not (copy / "work/ran").exists()
-    assert inside(ws, "stop", execution.name).code == 0
-    until(ExecutionFolder(execution).is_sealed)
-    assert is_true(execution)
-
-
-def test_an_edited_plan_does_not_run(ws: Path) -> None:
-    execution = planned(ws, "# %% a\nopen('ran', 'w').close()\n", "--unattended")
-    plan = execution / "plan.json"
-    plan.write_bytes(plan.read_bytes().replace(b'"environment":"scratch"', b'"environment":"staging"'))
-
-    said = inside(ws, "run", execution.name)
-
-    assert said.code == 3
-    assert "plan.json is not what it was when it was written" in said.err
-    assert not (execution / "work/ran").exists()
-    assert not (execution / "start.txt").exists()
-
-
-def test_a_machine_that_was_closed_to_an_environment_runs_nothing_in_it(stage: Stage) -> None:
-    execution = stage.plan("# %% a\nopen('ran', 'w').close()\n")
-    stage.around.machine_config.write_text('environments = ["prod"]\n')
-
-    with pytest.raises(RefusedError, match="this machine runs only prod, not scratch"):
-        stage.start(execution)
-
-    assert not (execution / "start.txt").exists()
-
-
-# what steps do
-
-
-def test_endless_output_is_said_to_be_cut_while_it_goes_on(stage: Stage) -> None:
-    execution = stage.plan("# %% endless\nwhile True:\n    print('y' * 99)\n")
-    folder = ExecutionFolder(execution)
-    with stage.start(execution, limits=Limits(step_bytes=1 << 20, reserve_bytes=1 << 16)) as session:
-        until(lambda: journal_has(execution, b"its limit of output is reached"), seconds=30)
-        assert stage.states(execution) == {"endless": "running"}
-        session.stop(now=True)
-        result = session.drive(Script())
-
-    assert [step.state for step in result.steps] == ["interrupted"]
-    (cut,) = events(execution, "truncated")
-    assert cut.number("bytes") > 0
-    assert sum(path.stat().st_size for path in execution.rglob("*") if path.is_file()) < 6 << 20
-    assert is_true(execution)
-    assert "its limit of output is reached" in folder.audit.read_text()
-
-
-def test_a_hidden_prompt_fails_at_once(stage: Stage, tmp_path: Path) -> None:
-    """What a step starts has no terminal to ask at and nothing to read: so nothing waits there unseen."""
-    key = tmp_path / "locked"
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-C", "x", "-f", str(key)]
-    subprocess.run(words, check=True)
-    result, shown = stage.run(f"""
-        # %% reads
-        import subprocess
-        subprocess.run(["sh", "-c", "read answer; echo got=$answer=$?"])
-        from runbook.kit import sh
-        sh("read answer; echo kit=$answer=$?")
-        try:
-            open("/dev/tty")
-        except OSError as error:
-            print("no terminal:", error.strerror)
-        # %% asks
-        sh("ssh-keygen", "-y", "-f", {str(key)!r})
-    """)
-
-    assert [step.state for step in result.steps] == ["succeeded", "failed"]
-    assert "got==1" in shown.texts()
-    assert "kit==1" in shown.texts()
-    assert "no terminal: No such device or address" in shown.texts()
-    assert sum(step.seconds or 0 for step in result.steps) < 10
-
-
-def test_whatever_a_step_does_to_its_process_the_next_one_runs(stage: Stage) -> None:
-    result, shown = stage.run("""
-        # %% closes
-        import os, sys
-        sys.stdout.close(); os.close(1); os.close(2)
-        # %% forks
-        child = os.fork()
-        if child == 0:
-            print("said by the child")
-            os._exit(0)
-        os.waitpid(child, 0)
-        # %% leaves name="leaves"
-        child = os.fork()  # which goes on as if it were the kernel
-        # %% raises name="raises"
-        if child == 0:
-            raise SystemError("the child runs the next step")
-        if os.fork() == 0:
-            raise SystemExit(3)
-        # %% daemon name="daemon"
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                import time
-                time.sleep(0.3)
-                os.execv("/bin/true", ["true"])
-            os._exit(0)
-        # %% after
-        print("after", os.getpid() == get_ipython().kernel.ident or True)
-    """)
-
-    assert {step.name: step.state for step in result.steps} == dict.fromkeys(
-        ("closes", "forks", "leaves", "raises", "daemon", "after"), "succeeded"
-    )
-    assert shown.texts().count("after True") == 1
-    assert shown.texts().count("said by the child") == 1
-    assert is_true(result.execution)
-
-
-def test_a_step_that_opens_the_socket_is_sent_away(stage: Stage) -> None:
-    execution = stage.plan(
-        """
-        # %% opens
-        import json, pathlib, socket
-        held = json.loads((pathlib.Path.cwd().parent / "supervisor.lock").read_text())
-        other = socket.socket(socket.AF_UNIX)
-        other.settimeout(5)
-        try:
-            other.connect(held["socket"])
-            hello = {"type": "hello", "who": "alice@here", "mode": "drive", "take": True}
-            other.sendall(json.dumps(hello).encode() + b"\\n")
-            print("told:", other.recv(1000))
-        except OSError as error:
-            print("told nothing:", error)
-        # %% danger name="danger" tags=["danger"]
-        open("ran", "w").close()
-        """,
-        unattended=False,
-    )
-    driver = script("run", ("stop", "no"))
-    with stage.start(execution) as session:
-        session.drive(driver)
-
-    assert driver.asked == ["start opens", "danger danger"]
-    assert "Welcome" not in driver.texts()
-    assert "welcome" not in driver.texts()
-    assert not (execution / "work/ran").exists()
-    assert [event.text("by") for event in events(execution, "answer")] == ["alice@here", "alice@here"]
-
-
-# over ssh
-
-
-@contextlib.contextmanager
-def sshd(place: Path, key: Path) -> Iterator[int]:
-    """A real ssh server on this machine, for root and one key; yields its port."""
-    program_ = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if program_ is None or not AS_ROOT:
-        pytest.skip("needs sshd, and root to start it")
-    place.mkdir(mode=0o700)
-    Path("/run/sshd").mkdir(exist_ok=True)
-    host = place / "host"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host)], check=True)
-    shutil.copyfile(f"{key}.pub", place / "keys")
-    (place / "keys").chmod(0o600)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = (
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {place}/keys\n"
-        "StrictModes no\nPermitRootLogin yes\nUsePAM no\nPidFile none\n"
-    )
-    (place / "config").write_text(config)
-    words = [program_, "-D", "-e", "-f", str(place / "config")]
-    with (place / "log").open("wb") as log:
-        server = subprocess.Popen(words, stderr=log, start_new_session=True)
-    try:
-        until(lambda: b"listening" in (place / "log").read_bytes())
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
-def test_a_dropped_ssh_connection_is_told_as_such_and_not_repeated(stage: Stage, tmp_path: Path) -> None:
-    """The command over there goes on when its connection is cut: it must not be called failed over there."""
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    with sshd(tmp_path / "sshd", key) as port:
-        options = ["-F", "none", "-p", str(port), "-i", str(key), "-o", "BatchMode=yes"]
-        options += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={tmp_path}/known"]
-        marks = tmp_path / "marks"
-        far = tmp_path / "far"
-        far.write_text(f"trap '' HUP\necho begun >> {marks}\nsleep 2\necho ended >> {marks}\n")
-        (tmp_path / "options").write_text(" ".join(options))
-        execution = stage.plan(f"""
-            # %% far
-            from runbook.kit import sh
-            options = open("{tmp_path}/options").read().split()
-            sh("ssh", *options, "root@127.0.0.1", "sh {far}")
-            # %% after
-            print("after")
-        """)
-        with stage.start(execution) as session:
-            until(lambda: marks.exists() and "begun" in marks.read_text())
-            cut_connections_of(tmp_path / "sshd")
-            result = session.drive(shown := Script())
-
-    (ran,) = [event for event in events(execution, "kit") if event.text("what") == "sh"]
-    assert [step.state for step in result.steps] == ["failed", "pending"]
-    assert ran.payload["transport"] is True
-    assert ran.number("code") == 255
-    (failure,) = [event for event in shown.events if event.text("type") == "error"]
-    assert "the command there may have run" in str(failure.payload["content"])
-    assert marks.read_text().count("begun") == 1
-
-
-def cut_connections_of(place: Path) -> None:
-    """Kill the server's processes that hold connections, as if the way were gone."""
-    import psutil
-
-    for process in psutil.process_iter(["cmdline", "name"]):
-        with contextlib.suppress(psutil.Error):
-            parents = [parent.cmdline() for parent in process.parents()]
-            if process.name().startswith("sshd") and any(str(place / "config") in words for words in parents):
-                process.kill()
