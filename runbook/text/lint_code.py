@@ -26,7 +26,10 @@ class Note(NamedTuple):
 _DYNAMIC = frozenset({"exec", "eval", "compile", "__import__", "get_ipython", "runpy.run_path"})
 _DYNAMIC |= {"os.system", "os.popen", "runpy.run_module", "importlib.import_module", "importlib.reload"}
 _DYNAMIC_MODULES = ("importlib.", "subprocess.getoutput", "subprocess.getstatusoutput", "os.exec", "os.spawn")
-_FETCH = re.compile(r"\b(?:curl|wget)\b[^|;&\n]*\|\s*(?:sudo\s+)?(?:ba|z|da|k)?(?:sh|python3?|perl|ruby)\b")
+# Every repetition has an end: a long text of beginnings would be looked through from each of them.
+_FETCH = re.compile(
+    r"\b(?:curl|wget)\b[^|;&\n]{0,1000}\|\s*(?:sudo\s+)?(?:ba|z|da|k)?(?:sh|python3?|perl|ruby)\b"
+)
 
 # jupytext's defaults and IPython's automagic: a comment like these becomes a command in other tools.
 _COMMANDS = re.compile(
@@ -48,7 +51,7 @@ _SECRETS = (
     (re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"), "a Slack token"),
     (re.compile(r"\bAIza[\w-]{35}"), "a Google API key"),
     (re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), "a Stripe key"),
-    (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"), "a signed web token"),
+    (re.compile(r"\beyJ[\w-]{10,400}\.eyJ[\w-]{10,2000}\.[\w-]"), "a signed web token"),
     (re.compile(r"://[^/\s:@{}$]+:[^/\s:@{}$]+@"), "a password in an address"),
 )
 

@@ -171,7 +171,7 @@ class _Scanner:
     def _defaulted(
         self, node: ast.stmt, parameter: Parameter, kind: Type | None, default: ast.expr
     ) -> Parameter:
-        written = ast.get_source_segment(self.cell.source, default) or ast.unparse(default)
+        written = self._written(default)
         try:
             value = evaluate(default, self.names)
         except NotLiteral as problem:
@@ -188,6 +188,16 @@ class _Scanner:
         return msgspec.structs.replace(
             parameter, default_source=readable or written, derived=readable is None
         )
+
+    def _written(self, node: ast.expr) -> str:
+        """The source of an expression. `ast.get_source_segment` splits the whole cell for each one."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        if last >= len(self.lines):
+            return ast.unparse(node)  # as in `_help`: a lone CR, which the reader refuses
+        lines = [line.encode("utf-8") for line in self.lines[first : last + 1]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode("utf-8")
 
     def _secret(self, node: ast.stmt, parameter: Parameter, value: object) -> Parameter:
         """Whatever the annotation says, what `secret(…)` gives is a secret and is treated as one."""

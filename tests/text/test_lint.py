@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -281,3 +282,13 @@ def test_lint_never_raises(data: bytes) -> None:
     for finding in lint(data, path="x.py"):
         assert finding.code in CODES or finding.code in REASONS
         assert finding.message.isprintable()
+
+
+@pytest.mark.parametrize("word", ["curl ", "eyJ-"])
+def test_a_long_text_of_beginnings_is_looked_through_once(word: str) -> None:
+    line = f'    "{word * 38}"\n'
+    source = "x = (\n" + line * 1000 + ")"
+    began = time.monotonic()
+
+    assert advice(code(source)) == []
+    assert time.monotonic() - began < 20, "looked through from each of them, this takes minutes"

@@ -1,6 +1,7 @@
 """Declarations are read from the syntax tree: what papermill's regular expressions miss, we read."""
 
 import json
+import time
 import warnings
 from pathlib import Path
 
@@ -306,3 +307,15 @@ def test_an_attack_is_answered_with_its_problems(folder: Path) -> None:
 
 def _plain(content: dict[str, object]) -> list[Given]:
     return [Given(name=name, raw=raw, origin="file p.json", form="plain") for name, raw in content.items()]
+
+
+def test_many_parameters_are_read_in_linear_time() -> None:
+    source = "".join(f"a{number}: int = 1\n" for number in range(10_000))
+    began = time.monotonic()
+
+    assert len(parameters_of(source)) == 10_000
+    assert time.monotonic() - began < 20, "with the cell split for each of them, this takes minutes"
+
+
+def test_a_default_of_several_lines_is_kept_as_written() -> None:
+    assert parameter('x: dict[str, str] = {\n    "ä": "é",\n}  # who').default_source == '{\n    "ä": "é",\n}'
