@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from runbook.cli import show
+from runbook.cli import describe_files, show
 from runbook.errors import RefusedError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
@@ -108,6 +108,8 @@ def review(found: Review) -> None:
         for line in found.difference:
             colour = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
             show.painted(f"  {line}", colour)
+    if found.files is not None:
+        describe_files.reviewed(found.files)
     if found.unusual:
         show.painted("\ncharacters outside ASCII:", "yellow")
         show.table([(f"  line {line}", name) for line, name in found.unusual])

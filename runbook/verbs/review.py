@@ -37,6 +37,7 @@ from runbook.text.lint import Finding
 from runbook.text.lint import lint as lint_text
 from runbook.text.runbook import Entry, Runbook
 from runbook.verbs import names
+from runbook.verbs.reviewed_files import ReviewedFiles, files_of
 from runbook.verbs.show import require_runbook
 from runbook.workspace import Surroundings, Workspace
 
@@ -65,6 +66,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     entry: Entry
     statement: bytes
     key: signing.SigningKey
+    files: ReviewedFiles | None = None  # what comes along
 
 
 def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings, now: datetime) -> Review:
@@ -95,6 +97,8 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
     )
     entry = approving.draft(runbook, signer.principal, granted)
     before = last_approved(workspace, opened.path, _given_before(runbook, trust, opened.path), around=around)
+    approved = None if before is None else before[1]
+    files = files_of(opened, runbook, approved, workspace=workspace, env=around.env)
     return Review(
         path=opened.path,
         data=opened.data,
@@ -106,6 +110,7 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
         entry=entry,
         statement=statement_bytes(statement_of(entry, workspace=trust.workspace, path=opened.path)),
         key=key,
+        files=files,
     )
 
 
