@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from runbook.text.literals import evaluate
 from runbook.text.runbook import Cell, Step
+from runbook.text.steps import INJECTED
 from runbook.text.values import DEFAULT, Value
 
-TAG = "injected-parameters"
+TAG = INJECTED
 DECLARATION = "parameters"
 
 

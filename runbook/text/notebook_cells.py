@@ -16,8 +16,6 @@ from runbook.text.marker import OPTIONS
 from runbook.text.runbook import Cell, Option, Runbook
 from runbook.text.spacing import expected_blank_lines
 
-PERCENT = {"extension": ".py", "format_name": "percent", "format_version": "1.3"}
-
 
 def notebook_of(runbook: Runbook) -> dict[str, object]:
     """The whole notebook, as plain values that JSON writes: header, cells, metadata, stable cell ids.

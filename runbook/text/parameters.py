@@ -16,11 +16,11 @@ from runbook.text.reasons import Reason, ordered, reason
 from runbook.text.runbook import Cell, Parameter
 from runbook.text.secret import HOW, parse_source
 from runbook.text.spellings import Unfit, shown
+from runbook.text.steps import INJECTED
 from runbook.text.trees import tree_of
 from runbook.text.types import Plain, Type, TypeProblem, of_value, parse, spell
 
 TAG = "parameters"
-INJECTED = "injected-parameters"
 MAX_HELP = 200
 
 _HINTS = {
@@ -197,7 +197,7 @@ class _Scanner:
         lines = [line.encode("utf-8") for line in self.lines[first : last + 1]]
         lines[-1] = lines[-1][: node.end_col_offset]
         lines[0] = lines[0][node.col_offset :]
-        return b"\n".join(lines).decode("utf-8")
+        return b"\n".join(lines).decode("utf-8", "replace")
 
     def _secret(self, node: ast.stmt, parameter: Parameter, value: object) -> Parameter:
         """Whatever the annotation says, what `secret(…)` gives is a secret and is treated as one."""
@@ -216,7 +216,7 @@ class _Scanner:
         if node.end_lineno is None or node.end_lineno > len(self.lines):
             return ""  # Python counts a lone CR as a line end, we don't; the reader refuses it anyway
         line = self.lines[node.end_lineno - 1].encode("utf-8")
-        rest = line[node.end_col_offset :].decode("utf-8").strip(" \t;")
+        rest = line[node.end_col_offset :].decode("utf-8", "replace").strip(" \t;")
         return rest.lstrip("#").strip()[:MAX_HELP] if rest.startswith("#") else ""
 
 

@@ -125,9 +125,6 @@ _SHORT = {
 }
 _OLD = {"typing.List": "list", "typing.Set": "set", "typing.Dict": "dict", "typing.Tuple": "tuple"}
 _UNHASHABLE = (ListOf, SetOf, DictOf)
-KNOWN = (
-    "str, int, float, bool, date, datetime, timedelta, Path, Text, Secret, list, dict, tuple, set, Literal"
-)
 
 
 def full_name(node: ast.expr, names: Mapping[str, str]) -> str | None:

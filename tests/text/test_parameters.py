@@ -319,3 +319,10 @@ def test_many_parameters_are_read_in_linear_time() -> None:
 
 def test_a_default_of_several_lines_is_kept_as_written() -> None:
     assert parameter('x: dict[str, str] = {\n    "ä": "é",\n}  # who').default_source == '{\n    "ä": "é",\n}'
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.sampled_from("aé=1:#'\"\r\n "), max_size=30))
+def test_a_lone_carriage_return_beside_wide_letters_is_read_without_raising(source: str) -> None:
+    declared([code_cell(f"x = 1\r{source}", tags=("parameters",))])
+    declared([code_cell(f"b = 1\ré = 'é'  # é\n{source}", tags=("parameters",))])
