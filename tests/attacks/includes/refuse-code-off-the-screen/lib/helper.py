@@ -1,0 +1,1 @@
+name = 1                                                                                                                                                      ; import os
