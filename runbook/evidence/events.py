@@ -17,7 +17,7 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password` |
 | `attested` / `declined` | a manual step was done / refused by a person | `step`, `by`, `words` |
-| `note` | the operator or a step wrote a remark | `by`, `words`, `step` |
+| `note` | the operator, a step or (`by`: `runbook`) we wrote a remark | `by`, `words`, `step` |
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |
 | `attached` | a file that a step attached is among the blobs | `step`, `name` (what the step calls it), `path` (where it lay, the step's word), `bytes`, `sha256` (its name in `blobs/`) |
 | `agent` | a step asked the operator's SSH agent for something | `what`: `signed` (with `key`, a fingerprint, for the login of `user`), `refused` (`reason`), `closed` (the end: how many were `signed` and `refused` in all; of each the first ones have events) |
