@@ -259,7 +259,7 @@ def test_a_clock_that_is_set_back_changes_no_order_and_no_duration(
     assert result.outcome == "succeeded"
     assert told[-1].t < told[0].t  # the wall clock went back, and the record says what it said
     assert [event.m for event in told] == sorted(event.m for event in told)
-    assert all((step.seconds or 0) < 60 for step in result.steps)
+    assert all(0 <= (step.seconds or 0) < 600 for step in result.steps)
     assert is_true(execution)
 
 
@@ -308,7 +308,7 @@ def test_what_a_dead_kernel_left_running_is_named(stage: Stage) -> None:
     execution = stage.plan("""
         # %% long
         from runbook.kit import sh
-        sh("sleep 30; echo never")
+        sh("sleep 600; echo never")
         # %% after
         print("after")
     """)

@@ -22,7 +22,7 @@ def test_endless_output_is_said_to_be_cut_while_it_goes_on(stage: Stage) -> None
     execution = stage.plan("# %% endless\nwhile True:\n    print('y' * 99)\n")
     folder = ExecutionFolder(execution)
     with stage.start(execution, limits=Limits(step_bytes=1 << 20, reserve_bytes=1 << 16)) as session:
-        until(lambda: journal_has(execution, b"its limit of output is reached"), seconds=30)
+        until(lambda: journal_has(execution, b"its limit of output is reached"))
         assert stage.states(execution) == {"endless": "running"}
         session.stop(now=True)
         result = session.drive(Script())
@@ -58,7 +58,7 @@ def test_a_hidden_prompt_fails_at_once(stage: Stage, tmp_path: Path) -> None:
     assert "got==1" in shown.texts()
     assert "kit==1" in shown.texts()
     assert "no terminal: No such device or address" in shown.texts()
-    assert sum(step.seconds or 0 for step in result.steps) < 10
+    assert sum(step.seconds or 0 for step in result.steps) < 60
 
 
 def test_whatever_a_step_does_to_its_process_the_next_one_runs(stage: Stage) -> None:
