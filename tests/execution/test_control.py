@@ -354,7 +354,7 @@ _SUPERVISOR = textwrap.dedent(
         await control.open(Path(sys.argv[1]))
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", sys.argv[2], *sys.argv[3:])
         await child.wait()
-        for _ in range(100):
+        for _ in range(1200):
             await asyncio.sleep(0.05)
             if Path(sys.argv[-1]).exists() and Path(sys.argv[-1]).stat().st_size: break
         family.reap_orphans(but=frozenset())
@@ -373,7 +373,7 @@ def test_what_a_step_starts_cannot_answer_its_own_question(home: Path, kind: str
         [sys.executable, "-c", _SUPERVISOR, str(home / "run/s"), _CHILD, kind, str(home / "run/s"), str(out)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         cwd=Path(__file__).parents[2],
     )
 

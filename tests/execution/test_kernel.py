@@ -265,6 +265,12 @@ async def _stranger(kernel: Running, source: str | None = None, **options: Any) 
     return client
 
 
+async def _foreign(kernel: Running) -> None:
+    """Until code that is not ours was seen."""
+    while not any(each.origin == "foreign" and each.runs_code for each in kernel.messages):
+        await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_code_of_another_client_is_reported_as_foreign(home: Path, silent: bool) -> None:
     async def body(kernel: Running) -> None:
@@ -278,7 +284,8 @@ def test_code_of_another_client_is_reported_as_foreign(home: Path, silent: bool)
         reply = await kernel.run("import asyncio, time; time.sleep(1); print('ours')")
         await task
         assert reply.state == "succeeded"
-        await kernel.run("time.sleep(0.3); print('ours', y)")  # theirs was queued before this
+        await _foreign(kernel)
+        await kernel.run("time.sleep(0.3); print('ours', y)")
         for each in stranger:
             each.stop_channels()
 
@@ -298,14 +305,15 @@ def test_code_that_ran_beside_a_step_is_counted_in_its_reply(home: Path) -> None
     async def body(kernel: Running) -> None:
         async def intrude() -> None:
             client = await _stranger(kernel)
-            content = {"code": "print('theirs')", "silent": False}
+            content = {"code": "theirs = 1; print('theirs')", "silent": False}
             message = client.session.msg("execute_request", content)
             client.control_channel.send(message)
-            await asyncio.sleep(0.3)
+            await _foreign(kernel)
             client.stop_channels()
 
         task = asyncio.ensure_future(intrude())
-        reply = await kernel.run("import time; time.sleep(0.8); print('ours')")
+        waiting = "while 'theirs' not in globals(): time.sleep(0.02)"
+        reply = await kernel.run(f"import time\n{waiting}\ntime.sleep(0.2); print('ours')")
         await task
         assert (reply.state, reply.foreign) == ("succeeded", 1)
         assert (await kernel.run("3")).foreign == 0
@@ -317,10 +325,11 @@ def test_looking_at_a_kernel_is_not_running_code_in_it(home: Path) -> None:
     async def body(kernel: Running) -> None:
         other = await _stranger(kernel)
         message = other.kernel_info()
-        await asyncio.sleep(0.3)
+        while not (seen := [each for each in kernel.messages if each.parent.get("msg_id") == message]):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         other.stop_channels()
         seen = [each for each in kernel.messages if each.parent.get("msg_id") == message]
-        assert seen
         assert not any(each.runs_code for each in seen)
 
     with_kernel(home, body)

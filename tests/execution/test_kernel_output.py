@@ -157,7 +157,8 @@ def test_what_a_thread_prints_after_its_step_is_late_and_not_lost(home: Path) ->
             "threading.Thread(target=later).start()"
         )
         assert (await kernel.run(source)).state == "succeeded"
-        await asyncio.sleep(0.8)  # nobody runs a step now, and all the same it is handed over
+        while "late" not in kernel.text():  # nobody runs a step now, and all the same it is handed over
+            await asyncio.sleep(0.02)
         late = [each for each in kernel.messages if each.type == "stream"]
         assert [(each.content["text"], each.origin, each.step) for each in late] == [
             ("late\n", "late", "step")
