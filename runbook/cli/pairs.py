@@ -40,19 +40,24 @@ def sync(
     from runbook.verbs.sync import sync as verb
 
     around = surroundings()
-    options = Options(outputs=outputs, accept=accept, check=check)
+    notes: list[str] = []
+    options = Options(outputs=outputs, accept=accept, check=check, tell=notes.append)
     reports = verb(workspace(around), tuple(names or ()), options=options, around=around, now=clock.now())
+    notes = list(dict.fromkeys(notes))
     if json:
-        _json_reports(reports)
+        _json_reports(reports, notes)
     else:
+        for note in notes:
+            show.say(f"note: {note}")
         _say_reports(reports, check=check)
     _end(reports, check=check)
 
 
-def _json_reports(reports: Sequence[Any]) -> None:
+def _json_reports(reports: Sequence[Any], notes: Sequence[str] = ()) -> None:
     import msgspec
 
-    show.json({"schema": 1, "pairs": [msgspec.to_builtins(report) for report in reports]})
+    pairs = [msgspec.to_builtins(report) for report in reports]
+    show.json({"schema": 1, "pairs": pairs, "notes": list(notes)})
 
 
 def _say_reports(reports: Sequence[Any], *, check: bool = False) -> None:

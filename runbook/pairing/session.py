@@ -3,26 +3,30 @@
 Made once per process or daemon; knows no pair.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import msgspec
 
+from runbook.errors import NotFoundError, StoreDamaged
 from runbook.pairing.outputs import Outputs
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.state import Record, State
+from runbook.store.folder import nobody
 from runbook.store.store import Store, open_store
 from runbook.system.swap import Fault, no_fault
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`accept`: what looks half-written or suddenly tiny is meant so. `check`: say what would be done, write
-    nothing. `patience_seconds`: how long a file that looks half-written is waited for."""
+    nothing. `patience_seconds`: how long a file that looks half-written is waited for. `tell` hears of what
+    concerns no pair alone: damaged parts of state and store."""
 
     outputs: Outputs = "drop"
     accept: bool = False
     check: bool = False
     patience_seconds: float = 2.0
+    tell: Callable[[str], None] = nobody
 
 
 class Session:
@@ -43,8 +47,22 @@ class Session:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = open_store(self.place.store)
+            self._store = open_store(self.place.store, tell=self.options.tell)
         return self._store
+
+    def mend(self) -> None:
+        """See to it that damage of the state is said and set aside."""
+        words = None if self.options.check else self.state.mend()
+        if words is not None:
+            self.options.tell(words)
+
+    def stored(self, digest: str) -> bytes | None:
+        """A version's bytes; None, aloud, when they are damaged or gone: nobody knows what was in step."""
+        try:
+            return self.store.get(digest)
+        except (NotFoundError, StoreDamaged) as error:
+            self.options.tell(str(error))
+            return None
 
     def keep_version(self, pair: Pair, data: bytes, label: str) -> str:
         """Put bytes into the store, and remember to add them to the pair's history; returns their digest."""

@@ -1,8 +1,8 @@
 """The state of pairs: what each looked like when it was last in step, and what is about to be written.
 
 One log of JSON lines, each behind its checksum; the last line about a pair counts. Safe to delete: what is
-missing or damaged is found anew from the contents of both sides, and never guessed. A log of a newer program
-has another name, so that neither takes the other's for its own.
+missing or damaged is found anew from the contents of both sides, and never guessed; a damaged log is set
+aside. A log of a newer program has another name, so that neither takes the other's for its own.
 
 Every writer holds the lock and reads what others added before it decides.
 """
@@ -20,6 +20,7 @@ from runbook.system import files
 from runbook.system.swap import Stamp
 
 _LOG = "pairs-1.log"
+_LOGS = "pairs-*.log"
 _README = """\
 What each pair of text and notebook looked like when it was last in step. Safe to delete: the next sync
 compares both sides anew. Nothing that a person wrote is kept here (that is in the store).
@@ -63,6 +64,8 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     record: Record | None = None
     intent: Intent | None = None
     forget: str | None = None
+    cut: bool | None = None
+    """The line before was cut off by a kill, and is no damage."""
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -82,6 +85,7 @@ class State:
         self.records: dict[str, Record] = {}
         self.intents: dict[str, Intent] = {}
         self.damaged = 0
+        self._is_headless = False
         self._is_locked = False
         self.read()
 
@@ -99,6 +103,7 @@ class State:
             self._forget_all()
             return
         whole = data.rfind(b"\n") + 1
+        self._is_headless = bool(data) and self._offset + whole == 0
         self._offset += whole
         for line in data[:whole].splitlines():
             self._take(line)
@@ -106,7 +111,8 @@ class State:
     def _forget_all(self) -> None:
         self.records.clear()
         self.intents.clear()
-        self._inode, self._offset, self._lines = -1, 0, 0
+        self._inode, self._offset, self._lines, self.damaged = -1, 0, 0, 0
+        self._is_headless = False
 
     def _take(self, line: bytes) -> None:
         self._lines += 1
@@ -123,6 +129,8 @@ class State:
             self.intents.pop(found.record.name, None)
         if found.intent is not None:
             self.intents[found.intent.name] = found.intent
+        if found.cut:
+            self.damaged -= 1
         if found.forget is not None:
             self.records.pop(found.forget, None)
             self.intents.pop(found.forget, None)
@@ -164,15 +172,32 @@ class State:
                 log = files.Appender(self._log)
             with log:
                 if self._log.stat().st_size > self._offset:
-                    data = (
-                        b"\n" + data
-                    )  # a kill cut the last line off: it stays alone, and counts for nothing
+                    # A kill cut the last line off: it stays alone, and counts for nothing.
+                    data = b"\n" + _encoded(_Line(cut=True)) + data
                 log.append(data)
                 if durable:
                     log.sync()
             self.read()
             if self._lines > 4 * len(self.records) + _SLACK_LINES:
                 self._compact()
+
+    def mend(self) -> str | None:
+        """Set a damaged log aside and go on with the lines that can be read. What happened, in words; None
+        when all is well. What those lines said is found anew from the contents of both sides."""
+        if not self._log.exists():
+            newer = sorted(self.folder.glob(_LOGS))
+            return f"{newer[-1]} is a newer runbook's: all pairs are compared anew" if newer else None
+        if not self.is_damaged:
+            return None
+        with self.locked():
+            aside = files.set_aside(self._log)
+            self._compact()
+        return f"the state of pairs was damaged: it is set aside as {aside}, and pairs are compared anew"
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the log holds what nobody can read; a line that a kill cut off is no damage."""
+        return self.damaged > 0 or self._is_headless
 
     def _compact(self) -> None:
         lines = [_Line(record=record) for record in self.records.values()]

@@ -34,6 +34,7 @@ def sync_pair(
 ) -> PairReport:
     """Bring one pair in step. Finishes first what a killed sync left half done for it."""
     session = Session(place, now=now, options=options, fault=fault)
+    session.mend()
     found = _collisions([pair, *_known_pairs(session)]).get(pair)
     return found or sync_in(session, pair) or _no_runbook(pair)
 
@@ -56,6 +57,7 @@ def sync_in_session(
     session: Session, pairs: Sequence[Pair], *, without: Collection[str] = ()
 ) -> list[PairReport]:
     """`sync_all` for a daemon that keeps its session; the pairs named in `without` are left alone."""
+    session.mend()
     if not session.options.check:
         for name in sorted(session.state.intents):
             record = session.state.intents[name].record

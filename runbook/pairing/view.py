@@ -2,7 +2,6 @@
 
 import msgspec
 
-from runbook.errors import NotFoundError, StoreDamaged
 from runbook.pairing.flow import Base, is_alike
 from runbook.pairing.notebooks import Notebook
 from runbook.pairing.observe import (
@@ -98,12 +97,7 @@ def _stored(session: Session, name: str | None, sides: tuple[Side, ...]) -> byte
     for side in sides:
         if name is not None and side.digest == name:
             return side.data
-    if name is None:
-        return None
-    try:
-        return session.store.get(name)
-    except (NotFoundError, StoreDamaged):
-        return None
+    return None if name is None else session.stored(name)
 
 
 def _before(

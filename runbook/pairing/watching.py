@@ -61,7 +61,8 @@ class Watching:
         self.pairs = 0
         self.unsettled: dict[str, PairReport] = {}
         self._say = tell
-        self._session = Session(scene.place, now=clock.now(), options=scene.options)
+        options = msgspec.structs.replace(scene.options, tell=self._damaged)
+        self._session = Session(scene.place, now=clock.now(), options=options)
         self._batching = Batching(scene.timing)
         self._pingpong = PingPong()
         self._by_path: dict[str, Pair] = {}
@@ -347,6 +348,11 @@ class Watching:
         if self._told.get(key) != said:
             self._told[key] = said
             self._tell("problem", str(error), hint=error.hint)
+
+    def _damaged(self, words: str) -> None:
+        if self._told.get(words) is None:
+            self._told[words] = ("damaged", words)
+            self._tell("damaged", words)
 
     def _tell(self, code: str, message: str, *, hint: str | None = None) -> None:
         self._say(Told(code=code, message=message, hint=hint))

@@ -7,17 +7,19 @@ what is half written has a temporary name that is never listed, and goes at the 
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runbook.errors import ExistsError, FormatError, NotFoundError, StorageError, StoreDamaged
+from runbook.store import history as histories
 from runbook.store.backend import REF_LIMIT_BYTES, Item
 from runbook.store.keys import is_key, require_key
 from runbook.system import files
 
 FORMAT = 1
 _FORMAT_LINE = "runbook store "
+_FORMAT = f"{_FORMAT_LINE}{FORMAT}\n".encode("ascii")
 _OBJECT_LIMIT_BYTES = 2 << 30
 _README = """\
 This folder keeps versions of files, so that no edit is ever lost. It is NOT safe to delete.
@@ -32,13 +34,18 @@ themselves, by age and size; the newest version of a name never does.
 """
 
 
-class Folder:
-    """See `store/backend`. Makes the folder when it is missing; refuses a newer format in words."""
+def nobody(_words: str) -> None:
+    """Who hears nothing."""
 
-    def __init__(self, root: Path) -> None:
+
+class Folder:
+    """See `store/backend`. Makes the folder when it is missing; refuses a newer format in words; `tell` hears
+    of a damaged format number that was set aside."""
+
+    def __init__(self, root: Path, *, tell: Callable[[str], None] = nobody) -> None:
         self.root = root
         self._lock = root / "lock"
-        _open(root)
+        _open(root, tell=tell)
 
     def put(self, key: str, data: bytes, *, durable: bool = True) -> bool:
         path = self._path(key)
@@ -141,20 +148,17 @@ class Folder:
         return self.root.joinpath(*require_key(key).split("/"))
 
 
-def _open(root: Path) -> None:
+def _open(root: Path, *, tell: Callable[[str], None] = nobody) -> None:
     """Make what is missing, several openers at once included; refuse what this program does not know."""
     line = _format_line(root)
     if line is None:
-        _make(root)
-        line = _format_line(root) or ""
-    number = line.removeprefix(_FORMAT_LINE).strip()
-    if not line.startswith(_FORMAT_LINE) or not number.isascii() or not number.isdigit():
-        raise StoreDamaged(
-            "this is not the format number of a store",
-            subject=str(root / "format"),
-            hint=f"if README.txt is that of a Runbook store, write the line '{_FORMAT_LINE}{FORMAT}' into it",
-        )
-    if int(number) > FORMAT:
+        if not (root / "objects").is_dir():
+            _make(root)
+        line = _format_line(root)  # also when somebody else made it all meanwhile
+    number = (line or "").removeprefix(_FORMAT_LINE).strip()
+    if not (line or "").startswith(_FORMAT_LINE) or not number.isascii() or not number.isdigit():
+        tell(_mended(root, line))
+    elif int(number) > FORMAT:
         raise StorageError(
             f"this store has format {number}, this program knows {FORMAT}",
             subject=str(root),
@@ -162,20 +166,40 @@ def _open(root: Path) -> None:
         )
 
 
+def _mended(root: Path, line: str | None) -> str:
+    """Write the format number anew, where everything else says which one it is: the README is of this format,
+    and no history is of a newer one (StorageError). Objects prove themselves. Raises StoreDamaged."""
+    path = root / "format"
+    try:
+        readme = files.read(root / "README.txt", limit_bytes=REF_LIMIT_BYTES)
+    except (NotFoundError, FormatError):
+        readme = b""
+    if not readme.startswith(_README.partition("\n")[0].encode("ascii")):
+        words = "this is not the format number of a store"
+        hint = f"if this is a Runbook store, write the line '{_FORMAT_LINE}{FORMAT}' into it"
+        raise StoreDamaged(words, subject=str(path), hint=hint)
+    for history in (root / "names").glob("*"):
+        with contextlib.suppress(StoreDamaged, FormatError, NotFoundError):
+            histories.decode(files.read(history, limit_bytes=REF_LIMIT_BYTES), key=history.name)
+    what = f"the format number of the store {root} was missing"
+    if line is not None:
+        what = f"the format number of the store was damaged: it is set aside as {files.set_aside(path)}"
+    files.replace(path, _FORMAT)
+    return f"{what}; it was written anew"
+
+
 def _format_line(root: Path) -> str | None:
     try:
         return files.read(root / "format", limit_bytes=100).decode("ascii", "replace")
     except NotFoundError:
         return None
-    except FormatError as error:
-        raise StoreDamaged(error.message, subject=str(root / "format")) from error
+    except FormatError:
+        return ""  # far too long for it
 
 
 def _make(root: Path) -> None:
-    """A new store. One that has objects and no format number was damaged: its number is not guessed."""
+    """A new store."""
     files.make_folder(root)
-    if (root / "objects").is_dir():
-        return
-    for name, text in (("README.txt", _README), ("format", f"{_FORMAT_LINE}{FORMAT}\n")):
+    for name, data in (("README.txt", _README.encode("ascii")), ("format", _FORMAT)):
         with contextlib.suppress(ExistsError):
-            files.create(root / name, text.encode("ascii"))
+            files.create(root / name, data)

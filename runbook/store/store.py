@@ -5,7 +5,7 @@ StoreDamaged is raised. Several processes may use one store at once; nothing her
 """
 
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from runbook.errors import LockBusy, NotFoundError, StoreDamaged
 from runbook.instants import stamp
 from runbook.store import history as histories
 from runbook.store.backend import Backend
-from runbook.store.folder import Folder
+from runbook.store.folder import Folder, nobody
 from runbook.store.history import Entry, History
 from runbook.store.keys import name_key, object_key, require_hex
 
@@ -26,16 +26,18 @@ _SWAP_TRIES = 200
 _UNPACKED_LIMIT_BYTES = 2 << 30
 
 
-def open_store(folder: Path) -> "Store":
-    """The store in a local folder, made when it is missing. Raises StorageError, StoreDamaged."""
-    return Store(Folder(folder))
+def open_store(folder: Path, *, tell: Callable[[str], None] = nobody) -> "Store":
+    """The store in a local folder, made when it is missing. `tell` hears, in words, of what was damaged and
+    is set aside. Raises StorageError, StoreDamaged."""
+    return Store(Folder(folder, tell=tell), tell=tell)
 
 
 class Store:
     """See the module. Digests are spelled `sha256:<hex>` on both sides."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, tell: Callable[[str], None] = nobody) -> None:
         self.backend = backend
+        self._tell = tell
 
     def put(self, data: bytes, *, durable: bool = True) -> str:
         """Keep `data` and return its digest. Damaged bytes that stand in its place are healed."""
@@ -138,7 +140,9 @@ class Store:
         try:
             return histories.decode(before, key=key)
         except StoreDamaged:
-            return History(name=name, aside=self.put(before).removeprefix("sha256:"))
+            aside = self.put(before)
+            self._tell(f"the versions of {name} could not be read: they are set aside as {aside}")
+            return History(name=name, aside=aside.removeprefix("sha256:"))
 
     def _is_whole(self, digits: str) -> bool:
         try:

@@ -255,6 +255,18 @@ def replace(path: Path, data: bytes, *, mode: int | None = None, durable: bool =
                 sync_folder(path.parent)
 
 
+def set_aside(path: Path) -> Path:
+    """Give `path` a second name that is free, `NAME.damaged-1` or the like, and return that. The caller puts
+    something in its place: nothing is deleted. Raises StorageError."""
+    number = 0
+    while True:
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        with storage_errors(path), contextlib.suppress(FileExistsError):
+            os.link(path, aside)
+            return aside
+
+
 def remove(path: Path) -> None:
     """Take a file away; silent when it is gone already."""
     with storage_errors(path), contextlib.suppress(FileNotFoundError):

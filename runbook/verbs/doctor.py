@@ -9,6 +9,9 @@ from typing import Literal
 import msgspec
 
 from runbook.errors import RunbookError, ToolMissing
+from runbook.pairing.places import place
+from runbook.store import checkup
+from runbook.store.store import open_store
 from runbook.system import files, git, processes
 from runbook.workspace import MARK, Surroundings, Workspace, find
 
@@ -48,6 +51,7 @@ def examine(around: Surroundings) -> tuple[Check, ...]:
         ("signing key", lambda: _signing_key(workspace, around)),
         ("kernel", lambda: _kernel(workspace, around)),
         ("executions", lambda: _executions(workspace)),
+        ("versions", lambda: _versions(workspace, around)),
     )
 
 
@@ -218,3 +222,29 @@ def _probe(folder: Path) -> None:
     path = folder / f".runbook-probe-{secrets.token_hex(4)}"
     files.create(path, b"probe\n")
     files.remove(path)
+
+
+def _versions(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
+    """Reads every version that is kept of pairs; what is damaged is named. Only a damaged format number is
+    mended, as whoever opens the store does, and said."""
+    folder = place(workspace.root, env=around.env).store
+    if not folder.is_dir():
+        yield Check(name="versions", state="well", words="none kept yet")
+        return
+    said: list[str] = []
+    checked = checkup.check(open_store(folder, tell=said.append))
+    for words in said:
+        yield Check(name="versions", state="missing", words=words)
+    damaged = [found for found in checked.findings if found.kind not in ("history-aside", "stray")]
+    for found in damaged:
+        words = f"{found.subject}: {found.message}"
+        yield Check(
+            name="versions", state="wrong", words=words, next="bring it back from a backup, if there is one"
+        )
+    for found in checked.findings:
+        if found.kind == "history-aside":
+            yield Check(name="versions", state="missing", words=f"{found.subject}: {found.message}")
+    if not damaged:
+        yield Check(
+            name="versions", state="well", words=f"{checked.versions} of {checked.names} names, all whole"
+        )

@@ -131,6 +131,9 @@ def test_a_save_of_what_was_opened_before_the_texts_edit_keeps_both_edits_somewh
         if version["side"] == "text"
     ]
     assert any("from the text" in each for each in [text.read_text(), *found])
+    [number] = [told["taken_back"] for told in watch.rounds if told["taken_back"] is not None]
+    assert program(text.parents[1], "restore", f"x@{number}").code == 0
+    assert "from the text" in text.read_text()
 
 
 def test_two_who_undo_each_other_are_noticed_and_left_alone(place: Desk) -> None:

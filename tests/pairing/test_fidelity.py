@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runbook.pairing.fidelity import beside
-from runbook.pairing.flow import Wishes, flow
+from runbook.pairing.flow import Wishes, flow, is_alike
 from runbook.pairing.notebooks import Notebook, read_notebook
-from runbook.pairing.texts import read_text
+from runbook.pairing.texts import Text, read_text
 from tests.pairing.builders import NOTEBOOK_CLASSES, Bench, code, notebook, prose
 
 # What percent text cannot say: refused, with this code.
@@ -121,8 +121,9 @@ def test_1000_notebooks_of_odd_cells_never_change_silently() -> None:
         assert found.notebook is None
         assert found.text is not None
         again = read_text(found.text)
-        sources = [each.cell.source for each in again.cells]  # type: ignore[union-attr]  # it is read
-        assert sources == [cell.cell.source for cell in read.cells], names
+        assert isinstance(again, Text)
+        assert [each.cell.source for each in again.cells] == [cell.cell.source for cell in read.cells], names
+        assert is_alike(again, read), names
     assert flowed > 600
     assert refused > 150
 

@@ -150,5 +150,5 @@ def test_a_line_that_a_kill_cut_off_counts_for_nothing(bench: Bench) -> None:
     assert state.records == before
     bench.edit("restart = ", "restarted = ")
     assert bench.sync().action == "to-notebook"
-    assert State(bench.place.state).damaged == 1
+    assert State(bench.place.state).damaged == 0
     assert bench.sync().action == "unchanged"

@@ -62,7 +62,6 @@ def test_1000_hand_styled_texts_keep_every_byte_outside_the_edited_cell() -> Non
         assert [each.cell.source for each in after.cells] == wanted, (number, data, result)
         assert (after.bom, after.header) == (text.bom, text.header)
         cell = text.cells[index]
-        front = sum(len(a) + len(b) for a, b in zip(text.lines[: cell.start], text.ends, strict=False))
         front = len(
             "".join(a + b for a, b in zip(text.lines[: cell.start], text.ends, strict=False)).encode()
         )

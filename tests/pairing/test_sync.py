@@ -384,7 +384,7 @@ def test_unequal_sides_without_a_base_never_overwrite(bench: Bench) -> None:
     assert bench.sources()[-1] == "restart = False"
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut", "flip"])
+@pytest.mark.parametrize("damage", ["garbage", "cut", "flip", "torn"])
 def test_a_damaged_state_is_found_anew_from_the_contents(bench: Bench, damage: str) -> None:
     log = bench.place.state / "pairs-1.log"
     data = log.read_bytes()
@@ -392,14 +392,54 @@ def test_a_damaged_state_is_found_anew_from_the_contents(bench: Bench, damage: s
         {
             "garbage": b"\xff" * 99,
             "cut": data[: len(data) // 2],
+            "torn": data[:-9],
             "flip": data.replace(b"sha256:", b"sha257:"),
         }[damage]
     )
 
-    assert bench.sync().action in ("recorded", "unchanged")
-    assert bench.sync().action == "unchanged"
+    damaged = log.read_bytes()
+    said: list[str] = []
+    assert bench.sync(tell=said.append).action in ("recorded", "unchanged")
+    assert bench.sync(tell=said.append).action == "unchanged"
     bench.edit("restart = True", "restart = False")
-    assert bench.sync().action == "to-notebook"
+    assert bench.sync(tell=said.append).action == "to-notebook"
+    if damage == "torn":
+        assert said == []  # as a kill in the middle of a line leaves it
+    else:
+        aside = log.with_name("pairs-1.log.damaged-1")
+        assert said == [
+            f"the state of pairs was damaged: it is set aside as {aside}, and pairs are compared anew"
+        ]
+        assert aside.read_bytes() == damaged
+
+
+def test_a_state_of_a_newer_program_is_said_and_left_alone(bench: Bench) -> None:
+    log = bench.place.state / "pairs-1.log"
+    newer = log.rename(log.with_name("pairs-2.log"))
+    before = newer.read_bytes()
+    said: list[str] = []
+    assert bench.sync(tell=said.append).action == "recorded"
+    assert said == [f"{newer} is a newer runbook's: all pairs are compared anew"]
+    assert bench.sync(tell=said.append).action == "unchanged"
+    assert len(said) == 1
+    assert newer.read_bytes() == before
+
+
+def test_a_damaged_base_is_said_and_then_nobody_is_overwritten(bench: Bench) -> None:
+    record = State(bench.place.state).records["runbooks/x.py"]
+    digits = str(record.base_text).removeprefix("sha256:")
+    kept = bench.place.store / f"objects/{digits[:2]}/{digits}"
+    kept.chmod(0o644)
+    kept.write_bytes(b"damaged")
+    bench.edit("restart = True", "restart = 'text'")
+    bench.set_source(2, "restart = 'notebook'")
+    before = (bench.text.read_bytes(), bench.notebook.read_bytes())
+    said: list[str] = []
+    report = bench.sync(tell=said.append)
+
+    assert report.action == "conflict"
+    assert (bench.text.read_bytes(), bench.notebook.read_bytes()) == before
+    assert f"{record.base_text}: these bytes are not what was put" in said
 
 
 # --- missing sides

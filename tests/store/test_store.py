@@ -162,7 +162,8 @@ def test_names_of_any_kind_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_damaged_history_is_set_aside_and_reported(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "s")
+    said: list[str] = []
+    store = open_store(tmp_path / "s", tell=said.append)
     store.record("n", [(store.put(b"one"), 3, "text saved")], now=NOW)
     ref = tmp_path / "s" / name_key("n")
     broken = ref.read_bytes()[:-9]
@@ -172,6 +173,9 @@ def test_a_damaged_history_is_set_aside_and_reported(tmp_path: Path) -> None:
         store.history("n")
     store.record("n", [(store.put(b"two"), 3, "text saved")], now=NOW)
 
+    assert [
+        words.startswith("the versions of n could not be read: they are set aside") for words in said
+    ] == [True]
     found = checkup.check(store).findings
     assert [finding.kind for finding in found] == ["history-aside"]
     assert store.get(found[0].message.rsplit(" ", 1)[1]) == broken
@@ -213,9 +217,46 @@ def test_a_folder_that_is_no_store_is_not_taken_for_one(tmp_path: Path, line: st
         open_store(tmp_path / "s")
 
 
-def test_a_store_that_lost_its_number_is_not_guessed_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe", b"runbook store x\n", b"x" * 999])
+def test_a_store_whose_number_is_damaged_goes_on_and_says_what_it_set_aside(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    store = open_store(tmp_path / "s")
+    store.record("n", [(store.put(b"one"), 3, "text saved")], now=NOW)
+    (tmp_path / "s/format").unlink()
+    if damage is not None:
+        (tmp_path / "s/format").write_bytes(damage)
+    said: list[str] = []
+    again = open_store(tmp_path / "s", tell=said.append)
+
+    assert again.get(again.history("n")[0].digest) == b"one"
+    assert (tmp_path / "s/format").read_bytes() == b"runbook store 1\n"
+    assert len(said) == 1
+    assert "written anew" in said[0]
+    if damage is not None:
+        assert (tmp_path / "s/format.damaged-1").read_bytes() == damage
+        assert "format.damaged-1" in said[0]
+    assert checkup.check(again).findings == ()
+    open_store(tmp_path / "s", tell=said.append)
+    assert len(said) == 1
+
+
+def test_a_store_that_lost_its_number_and_holds_newer_histories_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "s")
+    store.record("n", [(store.put(b"one"), 3, "text saved")], now=NOW)
+    ref = tmp_path / "s" / name_key("n")
+    ref.write_bytes(ref.read_bytes().replace(b'"format":1', b'"format":2', 1))
+    (tmp_path / "s/format").unlink()
+
+    with pytest.raises(StorageError, match="format 2, this program knows 1"):
+        open_store(tmp_path / "s")
+    assert not (tmp_path / "s/format").exists()
+
+
+def test_objects_in_a_folder_of_somebody_elses_are_not_guessed_at(tmp_path: Path) -> None:
     open_store(tmp_path / "s").put(b"x")
     (tmp_path / "s/format").unlink()
+    (tmp_path / "s/README.txt").write_text("somebody's")
 
     with pytest.raises(StoreDamaged, match="not the format number"):
         open_store(tmp_path / "s")

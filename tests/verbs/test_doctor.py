@@ -2,10 +2,13 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from runbook.pairing.places import place
+from runbook.store.store import open_store
 from runbook.verbs.doctor import Check, examine
 from runbook.workspace import Surroundings
 from tests.keys import Key
@@ -125,3 +128,23 @@ def test_a_git_that_takes_folders_of_a_change_for_a_repository_is_wrong(desk: De
     assert found.state == "wrong"
     assert found.words.startswith("git version 2.37.9: a change could bring a folder")
     assert found.next.startswith("install git 2.38 or newer")
+
+
+def test_damaged_versions_are_named(desk: Desk) -> None:
+    found = place(desk.root, env=desk.around.env)
+    store = open_store(found.store)
+    kept = store.put(b"one")
+    store.record("runbooks/x.py", [(kept, 3, "text saved")], now=datetime(2026, 11, 21, tzinfo=UTC))
+    assert checks(desk.around)["versions"].words == "1 of 1 names, all whole"
+
+    digits = kept.removeprefix("sha256:")
+    path = found.store / f"objects/{digits[:2]}/{digits}"
+    path.chmod(0o644)
+    path.write_bytes(b"two")
+    (found.store / "format").write_bytes(b"")
+    wrong = [(each.state, each.words) for each in examine(desk.around) if each.name == "versions"]
+
+    assert [state for state, _ in wrong] == ["missing", "wrong", "wrong"]
+    assert "format.damaged-1" in wrong[0][1]
+    assert wrong[1][1] == f"objects/{digits[:2]}/{digits}: these bytes are not what was put"
+    assert wrong[2][1].startswith("runbooks/x.py@1: its bytes")
