@@ -9,7 +9,7 @@ from runbook.errors import RunbookError
 from runbook.pairing.places import Pair, is_ignored, pair_of
 from runbook.system import staged
 from runbook.verbs.sync import pairs_of
-from runbook.workspace import MARK, Surroundings, Workspace, find
+from runbook.workspace import MARK, Surroundings, Workspace, load, resolve
 
 
 class Home(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,11 @@ def _root_of(top: Path, folder: str) -> Path:
 
 
 def _workspace(root: Path, around: Surroundings) -> Workspace:
-    return find(root, around)
+    """The workspace at `root`; a `runbook.toml` above the work tree's root is about other files than the
+    index holds."""
+    if (root / MARK).is_file():
+        return load(root, around)
+    return Workspace(root=root, loose=True, settings=resolve(None, around))
 
 
 def is_runbook_path(workspace: Workspace, name: str) -> bool:

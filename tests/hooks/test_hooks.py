@@ -123,6 +123,16 @@ def test_lint_looks_at_what_is_staged(repo: Repository) -> None:
     assert repo.hook("lint") == ""
 
 
+def test_a_workspace_around_the_repository_does_not_hide_its_texts(repo: Repository) -> None:
+    (repo.root / "runbook.toml").rename(repo.root.parent / "runbook.toml")
+    repo.write(more="\n# %%\nexit()\n")
+    (repo.root / "steps").mkdir()
+    repo.text.rename(repo.root / "steps/x.py")
+    repo.git("add", "-A")
+
+    assert "steps/x.py:" in repo.hook("lint", code=1)
+
+
 def test_other_python_files_are_none_of_ours(repo: Repository) -> None:
     (repo.root / "tool.py").write_text("import os; exit()\n")
     (repo.root / "runbooks/module.py").write_text("def f():\n    return 1\n")
