@@ -57,7 +57,7 @@ def test_a_hidden_prompt_fails_at_once(stage: Stage, tmp_path: Path) -> None:
     assert [step.state for step in result.steps] == ["succeeded", "failed"]
     assert "got==1" in shown.texts()
     assert "kit==1" in shown.texts()
-    assert "no terminal: No such device or address" in shown.texts()
+    assert "no terminal: " in shown.texts()
     assert sum(step.seconds or 0 for step in result.steps) < 60
 
 
@@ -85,16 +85,16 @@ def test_whatever_a_step_does_to_its_process_the_next_one_runs(stage: Stage) -> 
             if os.fork() == 0:
                 import time
                 time.sleep(0.3)
-                os.execv("/bin/true", ["true"])
+                os.execvp("true", ["true"])
             os._exit(0)
         # %% after
-        print("after", os.getpid() == get_ipython().kernel.ident or True)
+        print("after", 1 + 1)
     """)
 
     assert {step.name: step.state for step in result.steps} == dict.fromkeys(
         ("closes", "forks", "leaves", "raises", "daemon", "after"), "succeeded"
     )
-    assert shown.texts().count("after True") == 1
+    assert shown.texts().count("after 2") == 1
     assert shown.texts().count("said by the child") == 1
     assert is_true(result.execution)
 
