@@ -76,7 +76,7 @@ format: $(STAMPS)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/bench
+bench: $(STAMPS)/bench $(JUPYTER)/.stamp
 	$(BIN)/python -m benchmarks
 
 resign: $(STAMPS)/run

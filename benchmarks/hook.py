@@ -23,7 +23,7 @@ def rows(runs: int) -> Iterator[Row]:
             git(root, "add", "-f", "runbooks")
         files = sorted(str(path.relative_to(roots[0])) for path in (roots[0] / "runbooks").iterdir())
         theirs = [sys.executable, "-m", "jupytext", "-q", "--pre-commit-mode", "--sync", *files]
-        few = min(runs, 5)
+        few = min(runs, 3)
         one, other = beside(
             lambda: process([program("runbook"), "hook", "sync", *files], folder=roots[0]),
             lambda: process(theirs, folder=roots[1], codes=(0, 1)),

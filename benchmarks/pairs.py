@@ -24,8 +24,8 @@ def rows(runs: int) -> Iterator[Row]:
         jupytext_sync(theirs)
         time.sleep(2.1)  # a stamp is believed once it is two seconds old
         sync(ours)
-        few = min(runs, 3)
-        one, other = beside(lambda: sync(ours), lambda: jupytext_sync(theirs), runs=few)
+        few = min(runs, 2)  # jupytext takes eight seconds for each
+        one, other = beside(lambda: sync(ours), lambda: jupytext_sync(theirs), runs=few, warm_up=0)
         yield _row(f"runbook sync, {PAIRS} pairs in step", one, other, Budget(ratio=1 / 40), few)
 
         word = iter(["last", "first"] * (few + 1))
@@ -70,7 +70,7 @@ def _large(root: Path, runs: int) -> Iterator[Row]:
         )
         jupytext.writes(new, fmt="ipynb")
 
-    few = min(runs, 5)
+    few = min(runs, 3)
     one, other = beside(ours, theirs, runs=few)
     yield Row(
         what="re-sync of 500 cells, all changed",

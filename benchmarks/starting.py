@@ -31,7 +31,7 @@ if __name__ == "__main__":
 
 
 def rows(runs: int) -> Iterator[Row]:
-    many = max(runs * 3, 15)
+    many = max(runs * 2, 10)
     ours = program("runbook")
     with tempfile.TemporaryDirectory(prefix="runbook-bench-") as name:
         folder = Path(name)

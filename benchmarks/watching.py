@@ -1,7 +1,6 @@
 """A running watch: from a saved edit to the written notebook, and what it costs to do nothing."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -13,8 +12,14 @@ from pathlib import Path
 
 from benchmarks.measure import Budget, Row, Unmeasured, alone, environment, process, program
 from benchmarks.paired import workspace
+from runbook import workspace as workspaces
+from runbook.pairing.watching import Watching
+from runbook.system import clock
+from runbook.verbs.watch import scene_of
+from runbook.workspace import Surroundings
 
-_LONGEST_SECONDS = 300.0  # to wait for the next sweep: it comes once a minute, or later where it costs more
+_IDLE_SECONDS = 15.0
+_SWEEPS = 5
 
 
 def rows(runs: int) -> Iterator[Row]:
@@ -22,7 +27,7 @@ def rows(runs: int) -> Iterator[Row]:
         root = workspace(Path(name) / "one", pairs=1, cells=10)
         text = root / "runbooks/p0.py"
         with watch(root) as out:
-            count = max(runs * 5, 20)
+            count = max(runs * 4, 20)
             delays = [_delay(text, turn) for turn in range(count)]
             work = [
                 json.loads(line)["ms"] / 1000 for line in out.read_text().splitlines() if '"pair"' in line
@@ -68,29 +73,49 @@ def _jupytext(text: Path) -> None:
 
 
 def _idle(folder: Path) -> Iterator[Row]:
-    """1000 pairs, and 10 000 folders beside them; the sweep is in it."""
+    """1000 pairs, and 10 000 folders beside them: what waiting costs, and what the sweeps in between cost."""
     root = workspace(folder / "many", pairs=1000, cells=10)
     for number in range(10_000):
         (root / f"beside/{number // 100}/{number % 100}").mkdir(parents=True)
-    with watch(root) as out:
-        time.sleep(3.0)
-        pid = int(out.with_suffix(".pid").read_text())
-        before, swept, began = _cpu(pid), _swept(root), time.monotonic()
-        while _swept(root) == swept and time.monotonic() - began < _LONGEST_SECONDS:
-            time.sleep(5.0)
-        spent = (_cpu(pid) - before) * 60 / (time.monotonic() - began)
-    yield _alone("watch idle on 1000 pairs: CPU in a minute", spent, 0.060, 1)
+    around = _surroundings(root)
+    watching = Watching(
+        scene_of(workspaces.find(root, around), poll="auto", around=around), lambda told: None
+    )
+    watching.open()
+    try:
+        watching.step(3.0)  # what the first look brought
+        began, before = time.monotonic(), time.process_time()
+        while time.monotonic() - began < _IDLE_SECONDS:
+            watching.step(_IDLE_SECONDS - (time.monotonic() - began))
+        still = (time.process_time() - before) / (time.monotonic() - began)
+        sweeps = [_sweep(watching) for _ in range(_SWEEPS)]
+    finally:
+        watching.stop()
+        watching.close()
+    spent = 60 * (still + statistics.median(cpu / period for cpu, period in sweeps))
+    yield _alone("watch idle on 1000 pairs, sweeps included: CPU in a minute", spent, 0.060, _SWEEPS)
 
 
-def _swept(root: Path) -> int:
-    """How often everything was looked at: by a process of its own, so that asking costs the watch nothing."""
-    said = process([program("runbook"), "watch", "--status", "--json"], folder=root).stdout
-    return int(json.loads(said)["swept"])
+def _sweep(watching: Watching) -> tuple[float, float]:
+    """CPU seconds of one sweep, and how long after it the next one comes: it is not waited for."""
+    swept, before = watching.sweeps, time.process_time()
+    watching._next_sweep = 0.0
+    while watching.sweeps == swept:
+        watching.step(1.0)
+    return time.process_time() - before, watching._next_sweep - clock.monotonic_ns() / 1e9
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split(" ")
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _surroundings(root: Path) -> Surroundings:
+    nowhere = root / "nobody.toml"
+    return Surroundings(
+        cwd=root,
+        env=environment(),
+        machine_config=nowhere,
+        user_config=nowhere,
+        state_folder=root / "state",
+        login="bench",
+        host="here",
+    )
 
 
 @contextmanager
