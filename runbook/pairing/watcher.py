@@ -170,15 +170,7 @@ class Native(_Mailbox):
 
     def __init__(self) -> None:
         super().__init__()
-        from watchdog.observers import inotify_c
-
-        self._mask = inotify_c.Mask(
-            inotify_c.InotifyConstants.IN_CLOSE_WRITE
-            | inotify_c.InotifyConstants.IN_CREATE
-            | inotify_c.InotifyConstants.IN_DELETE
-            | inotify_c.InotifyConstants.IN_MOVE
-            | inotify_c.InotifyConstants.IN_ONLYDIR
-        )
+        inotify, self._mask = _inotify()
         self._lock = threading.RLock()
         self._paths: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
@@ -186,7 +178,7 @@ class Native(_Mailbox):
         # The same folder under a new name, after a move, is added anew; watchdog warns of that at length.
         warnings.filterwarnings("ignore", message="Callback with id '", category=RuntimeWarning)
         with _limits():
-            self._reader: Any = inotify_c.InotifyFD()
+            self._reader: Any = inotify.InotifyFD()
         self._reader.start()
 
     def cover(self, deep: Collection[str], flat: Collection[str]) -> None:
@@ -264,6 +256,24 @@ class Native(_Mailbox):
     def close(self) -> None:
         self._reader.stop()
         self._reader.join()
+
+
+def _inotify() -> tuple[Any, Any]:
+    """watchdog's module that reads inotify, which is not among its promises, and the kinds of events to ask
+    for. Raises UnavailableError when this watchdog has another one."""
+    try:
+        from watchdog.observers import inotify_c
+
+        kinds = inotify_c.InotifyConstants
+        asked = kinds.IN_CLOSE_WRITE | kinds.IN_CREATE | kinds.IN_DELETE | kinds.IN_MOVE | kinds.IN_ONLYDIR
+        for name in ("start", "stop", "join", "add_callback", "remove_callbacks"):
+            getattr(inotify_c.InotifyFD, name)
+        return inotify_c, inotify_c.Mask(asked)
+    except (ImportError, AttributeError) as error:
+        raise UnavailableError(
+            f"this watchdog reads inotify in a way that is not known here ({error})",
+            hint='python -m pip install "watchdog>=7.1,<8"',
+        ) from error
 
 
 def _kind(event: Any) -> Kind:

@@ -46,6 +46,10 @@ CODES: dict[str, Advice] = {
         "an import of a file that does not come along with this text",
         "name the file under `includes:`, or write what is needed into the runbook",
     ),
+    "pair.conflict": Advice(
+        "text and notebook say two things, and nobody decided yet",
+        "runbook resolve NAME --take text|notebook|both",
+    ),
     "parameter.overwritten": Advice(
         "a parameter is set again behind its declaration, so that a given value is lost",
         "give the new value another name",

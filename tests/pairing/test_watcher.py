@@ -1,6 +1,7 @@
 """What is told of changed files: real folders, real events."""
 
 import contextlib
+import inspect
 import os
 import shutil
 import time
@@ -193,3 +194,25 @@ def test_a_waiting_watch_can_be_woken(tmp_path: Path) -> None:
     with watching(Native, tmp_path) as watcher:
         watcher.wake()
         assert watcher.wait(60.0) == [Event("wake")]
+
+
+def test_this_watchdog_has_the_reader_that_we_use() -> None:
+    """Not among watchdog's promises: when this fails, the locked watchdog is too new for `Native`."""
+    from watchdog.observers import inotify_c
+
+    adding = inspect.signature(inotify_c.InotifyFD.add_callback).parameters
+    assert list(adding) == ["self", "path", "mask", "callback", "id_"]
+    assert list(inspect.signature(inotify_c.InotifyFD.remove_callbacks).parameters) == ["self", "callbacks"]
+    called = {name for name in vars(inotify_c.WatchCallback) if name.startswith("on_")}
+    assert called == {"on_event", "on_watch_deleted", "on_queue_overflow"}
+
+
+def test_a_watchdog_without_that_reader_is_said_with_the_one_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from watchdog.observers import inotify_c
+
+    monkeypatch.delattr(inotify_c, "InotifyFD")
+    with pytest.raises(UnavailableError, match="not known here") as caught:
+        Native()
+    assert caught.value.hint == 'python -m pip install "watchdog>=7.1,<8"'
