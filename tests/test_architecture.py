@@ -31,6 +31,7 @@ EDGES = {
         "journal",
         "plan_file",
         "planned_text",
+        "proposal",
         "seal",
         "start",
         "summary",

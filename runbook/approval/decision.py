@@ -202,13 +202,21 @@ def _count_people(bench: _Bench) -> bool:
     for each in bench.missing:
         who = f": {', '.join(each.could)} could" if each.could else ""
         count = "one more approval" if each.count == 1 else f"{each.count} more approvals"
-        allow = " --allow unattended" if bench.request.unattended else ""
         bench.refuse(
             "approval.missing",
             f"needs {count} by {each.of}{who}",
-            hint=f"`runbook review {bench.request.path} --env {bench.request.environment}{allow}`",
+            hint=_way_to_approve(bench),
         )
     return True
+
+
+def _way_to_approve(bench: _Bench) -> str:
+    assert bench.requirements is not None
+    path, environment = bench.request.path, bench.request.environment
+    if bench.requirements.exact_parameters:  # an approval of whatever the declarations accept never counts
+        return f"`runbook plan {path} --env {environment}` with its values proposes them, to be approved"
+    allow = " --allow unattended" if bench.request.unattended else ""
+    return f"`runbook review {path} --env {environment}{allow}`"
 
 
 def _missing(bench: _Bench, here: set[str]) -> tuple[Missing, ...]:

@@ -1,6 +1,6 @@
 """The verbs about approval: `review`, `statement`, `verify`, `withdraw`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -29,16 +29,26 @@ def review(
     text: Annotated[
         str | None, typer.Option(help="The digest you reviewed (sha256:…): then nothing is asked.")
     ] = None,
+    values: Annotated[
+        str | None, typer.Option(help="Of a proposed plan: the digest of the values you reviewed.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """See what will run, and sign it."""
+    """See what will run, and sign it; of a proposed plan, its exact values."""
     from runbook.cli import describe
     from runbook.system import clock
+    from runbook.verbs import names
     from runbook.verbs import review as verb
 
     around = surroundings()
     here = workspace(around)
     wish = verb.Wish(environments=_split(env), allows=allow, life=_life(expires), key=key)
+    proposed = names.execution_named(here, name, cwd=around.cwd)
+    if proposed is not None:
+        _review_values(here, proposed, wish, around, Named(text=text, values=values), json=json)
+        return
+    if values is not None:
+        raise UsageError("--values goes with a proposed plan", hint="name its execution, not a runbook")
     found = verb.prepare(here, name, wish, around=around, now=clock.now())
     if not json:
         describe.review(found)
@@ -58,6 +68,36 @@ def review(
         show.json({"schema": 1, "path": found.path, "approval": approval(entry, found.runbook)})
     else:
         show.say(f"signed: {found.path} for {', '.join(entry.environments)}; next: commit it")
+
+
+class Named(NamedTuple):
+    """The digests that the caller says were reviewed."""
+
+    text: str | None
+    values: str | None
+
+
+def _review_values(here: Any, folder: Any, wish: Any, around: Any, named: Named, *, json: bool) -> None:
+    from runbook.cli import describe_proposal
+    from runbook.system import clock
+    from runbook.verbs import review_proposal as verb
+
+    found = verb.prepare(here, folder, wish, around=around, now=clock.now())
+    if not json:
+        describe_proposal.review(found)
+    if named.text is not None and named.values is not None:
+        verb.require_reviewed(found, text=named.text, values=named.values)
+    elif named != Named(None, None) or not has_terminal():
+        both = f"--text {found.record.text} --values {found.record.values_digest}"
+        raise UsageError(
+            "nobody is there to ask" if named == Named(None, None) else "one digest is not enough here",
+            hint=f"when it was reviewed, name both: {both}",
+        )
+    elif not asking.is_agreed(f"Sign these values as {found.review.entry.principal}?"):
+        raise DeclinedError("nothing was signed", subject=folder.id)
+    place = verb.carry_out(found, around=around, terminal=has_terminal())
+    lacks = verb.lacks(here, folder, around=around, now=clock.now())
+    describe_proposal.approved(found, here.relative(place), lacks, json=json)
 
 
 def _split(env: list[str] | None) -> tuple[str, ...]:

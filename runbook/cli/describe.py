@@ -11,6 +11,7 @@ from runbook.evidence.summary import Summary, summary
 from runbook.evidence.verification import ExecutionVerdict
 from runbook.execution.session import Result
 from runbook.instants import stamp
+from runbook.text.literals import plain
 from runbook.text.runbook import Entry, Header, Runbook, Step
 from runbook.verbs.history import execution_path
 from runbook.verbs.names import Opened
@@ -206,7 +207,7 @@ def banner(record: PlanRecord) -> None:
 def _values(record: PlanRecord) -> None:
     show.table(
         [
-            (f"  {v.name}", f"= {v.literal if v.literal is not None else '(secret)'}", f"({v.origin})")
+            (f"  {v.name}", f"= {plain(v.literal) if v.literal is not None else '(secret)'}", f"({v.origin})")
             for v in record.values
         ]
     )
@@ -294,7 +295,7 @@ def summaries(rows: Sequence[Summary]) -> None:
         [
             (
                 row.id,
-                row.outcome or ("running" if row.alive else "planned"),
+                row.outcome or _unfinished(row),
                 row.environment + ("" if row.approved else " (not approved)"),
                 row.operator,
                 row.title + (" (dry run)" if row.dry_run else ""),
@@ -303,6 +304,11 @@ def summaries(rows: Sequence[Summary]) -> None:
         ],
         heads=("execution", "outcome", "environment", "operator", "title"),
     )
+
+
+def _unfinished(row: Summary) -> str:
+    """How an execution without an outcome stands."""
+    return "running" if row.alive else "proposed" if row.proposed else "planned"
 
 
 def plain_summary(row: Summary, workspace: Workspace) -> dict[str, Any]:
@@ -339,7 +345,7 @@ def execution(workspace: Workspace, folder: ExecutionFolder, *, json: bool) -> N
         [
             ("execution", workspace.relative(folder.path)),
             ("runbook", found.runbook),
-            ("outcome", found.outcome or ("running" if found.alive else "planned")),
+            ("outcome", found.outcome or _unfinished(found)),
             ("operator", found.operator),
             ("started", found.started or "-"),
             ("ended", found.ended or "-"),

@@ -49,14 +49,18 @@ def plan(
     json: Json = False,
 ) -> None:
     """Write down what would run; nothing is executed. `runbook run EXECUTION` runs it."""
-    from runbook.cli import describe
+    from runbook.cli import describe, describe_proposal
+    from runbook.execution.proposing import Proposal
     from runbook.verbs import run as verb
 
     around = surroundings()
     here = workspace(around)
     values = verb.Values(arguments=p or (), files=params or (), from_environment=params_from_env)
     terms = _terms(here, env, unattended, dry_run, _selection(only, from_, to, tags), reason)
-    made = _planned(here, name, values, terms, around)
+    made = _planned(here, name, values, terms, around, proposes=True)
+    if isinstance(made, Proposal):
+        describe_proposal.proposed(made, here, verb.write_proposal(here, made), json=json)
+        return
     execution = verb.write_plan(here, made, around=around)
     if json:
         show.json(describe.plain_plan(made.record, here.relative(execution)))
@@ -89,20 +93,27 @@ def _terms(here: Any, env: Any, unattended: bool, dry_run: bool, selection: Any,
     )
 
 
-def _planned(here: Any, name: str, values: Any, terms: Any, around: Any) -> Any:
-    """Decide, ask for what is missing, and plan. Nothing is written: a refusal leaves no trace."""
+def _planned(here: Any, name: str, values: Any, terms: Any, around: Any, *, proposes: bool = False) -> Any:
+    """Decide, ask for what is missing, and plan. Nothing is written: a refusal leaves no trace. `proposes`:
+    what lacks nothing but approvals of its exact values becomes a `Proposal`."""
     from runbook.cli import prompts
+    from runbook.errors import NotPermitted
     from runbook.system import clock
     from runbook.verbs import run as verb
 
     ready = verb.gather(here, name, values, around=around)
     if ready.missing:
-        verb.require_chance(here, ready, terms, around=around, now=clock.now())
+        verb.require_chance(here, ready, terms, around=around, now=clock.now(), proposes=proposes)
         if has_terminal() and not terms.unattended:
             ready = prompts.ask_for(ready)
-    return prompts.with_reason(
-        lambda wanted: verb.make_plan(here, ready, wanted, around=around, now=clock.now()), terms
-    )
+    try:
+        return prompts.with_reason(
+            lambda wanted: verb.make_plan(here, ready, wanted, around=around, now=clock.now()), terms
+        )
+    except NotPermitted as refusal:
+        if not proposes:
+            raise
+        return verb.propose(ready, terms, refusal=refusal, around=around, now=clock.now())
 
 
 @app.command()
@@ -149,11 +160,15 @@ def run(
 def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
     """Run what is planned in a folder, or what `make` plans now."""
     from runbook.cli import running
+    from runbook.evidence.proposal import is_proposed
     from runbook.execution import launch
+    from runbook.system import clock
     from runbook.verbs import run as verb
 
     with launch.ahead(stage.around) as ahead:
         made = make() if planned is None else None
+        if planned is not None and is_proposed(planned):
+            verb.promote(stage.workspace, planned, around=stage.around, now=clock.now())
         record = running.planned_record(planned) if made is None else made.record
         if record.kind != "unattended" and not (stage.detach or has_terminal()):
             raise UsageError(

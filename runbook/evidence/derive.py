@@ -119,6 +119,8 @@ def _require_untouched(folder: ExecutionFolder, began: start.Start, plan: PlanRe
     names = evidence_names(folder)
     due = {f"trust/{name}": said for name, said in began.trust} | {"plan.json": began.plan}
     due |= {f"includes/{each.path}": f"sha256:{each.sha256}" for each in plan.includes}
+    due |= {f"approvals/{each.approval.removeprefix('sha256:')}": each.file for each in plan.given}
+    due |= {} if plan.proposal is None else {"proposal.json": plan.proposal}
     for name, said in due.items():
         if name not in names or f"sha256:{seal.digest_of(folder, name)}" != said:
             raise EvidenceDamaged("is not what the run was started with", subject=name)

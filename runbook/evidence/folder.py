@@ -103,6 +103,10 @@ class ExecutionFolder(msgspec.Struct, frozen=True):
         return self.path / "plan.json"
 
     @property
+    def proposal(self) -> Path:
+        return self.path / "proposal.json"
+
+    @property
     def approvals(self) -> Path:
         return self.path / "approvals"
 

@@ -55,6 +55,13 @@ class CountedApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     expires: str
 
 
+class GivenApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One approval of this plan's exact values, a file of `approvals/` named by its statement's digest."""
+
+    approval: str  # sha256: of its statement
+    file: str  # sha256: of the file's bytes
+
+
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: int
     id: str  # the execution folder's name
@@ -85,3 +92,5 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     versions: dict[str, str]
     created: str
     expires: str
+    proposal: str | None = None  # sha256: of proposal.json, when it was proposed before
+    given: tuple[GivenApproval, ...] = ()  # sorted by approval; the files are in `approvals/`

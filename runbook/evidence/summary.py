@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 
 from runbook.errors import RunbookError
-from runbook.evidence import seal
+from runbook.evidence import proposal, seal
 from runbook.evidence.events import Outcome, StepState
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import read_plan
+from runbook.evidence.proposal import ProposalRecord
 from runbook.evidence.states import Progress, Standing
 from runbook.instants import stamp
 
@@ -47,11 +48,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     supervisor: int | None
     kernel: int | None
     problem: str | None  # why this execution can't be read whole
+    proposed: bool = False  # it waits for approvals of its values, and is no plan yet
 
 
 def summary(folder: ExecutionFolder) -> Summary:
     """Sum up one execution. Never raises for what is wrong in the folder: `problem` says it."""
     try:
+        if proposal.is_proposed(folder):
+            return _proposed(folder, proposal.read(folder)[0])
         plan = read_plan(folder)
     except RunbookError as error:
         return _unreadable(folder, error)
@@ -102,7 +106,23 @@ def _planned(folder: ExecutionFolder, plan: PlanRecord) -> Summary:
     )
 
 
-def _unreadable(folder: ExecutionFolder, error: RunbookError) -> Summary:
+def _proposed(folder: ExecutionFolder, record: ProposalRecord) -> Summary:
+    blank = _unreadable(folder, None)
+    return msgspec.structs.replace(
+        blank,
+        runbook=record.runbook,
+        title=record.title,
+        environment=record.environment,
+        kind=record.kind,
+        dry_run=record.dry_run,
+        operator=record.operator,
+        created=record.created,
+        outcome=None,
+        proposed=True,
+    )
+
+
+def _unreadable(folder: ExecutionFolder, error: RunbookError | None) -> Summary:
     return Summary(
         id=folder.id,
         runbook="",
@@ -123,7 +143,7 @@ def _unreadable(folder: ExecutionFolder, error: RunbookError) -> Summary:
         running=None,
         supervisor=None,
         kernel=None,
-        problem=str(error),
+        problem=None if error is None else str(error),
     )
 
 

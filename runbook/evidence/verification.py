@@ -10,10 +10,10 @@ The verdict is the worst that was found:
 In this order, each step on its own, so that one lie does not hide the next:
 1 the plan reads, and is this folder's; 2 the start record reads, and says what the plan says; 3 the text is
 the planned one: digests, values, the source of every step; the included files are the planned ones, and those
-of the header's digest; 4 the kept trust files are those of the start
-record; 5 the journal's chain holds; 6 its events tell one story that can be true (`examination`); 7 the seal
-reads, and says what journal and start say; 8 every file is in the manifest with its digest, and no other is
-there; 9 record and audit are what the same renderer makes of the rest.
+of the header's digest; 4 the kept trust files are those of the start record, and by them the approvals of
+exact values counted (`given`); 5 the journal's chain holds; 6 its events tell one story that can be true
+(`examination`); 7 the seal reads, and says what journal and start say; 8 every file is in the manifest with
+its digest, and no other is there; 9 record and audit are what the same renderer makes of the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ import msgspec
 
 from runbook.canonical import digest, hex_digest
 from runbook.errors import EvidenceDamaged, ParameterError, RunbookError, UnavailableError
-from runbook.evidence import seal, start
+from runbook.evidence import given, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import Told, finished_steps, render
@@ -100,11 +100,15 @@ class _Check:
             ("text", self._text),  # 3
             ("includes", self._includes),
             ("trust", self._trust),  # 4
+            ("approvals", self._given),
             ("journal", self._journal),  # 5 and 6
             ("seal", self._seal),  # 7
             ("manifest", self._manifest),  # 8
             ("derived", self._derived),  # 9
         )
+        if proposal.is_proposed(self.folder) and not self.folder.start.exists():
+            self._find("INCOMPLETE", "run", "it is proposed, and waits for approvals of its values")
+            return
         if not self.folder.start.exists() and not self.folder.is_sealed():
             self._find("INCOMPLETE", "run", "it was planned and never started")
             steps = (steps[0], *steps[2:4])
@@ -208,6 +212,17 @@ class _Check:
         for name in sorted(said | found):
             if said.get(name) != found.get(name):
                 self._find("TAMPERED", "trust", "is not what the start record says", file=name)
+
+    def _given(self) -> None:
+        if self.plan is None or self.start is None or self.runbook is None:
+            return
+        if not self.plan.given and not self.folder.approvals.exists():
+            return
+        names = tuple(name for name, _ in self.start.trust)
+        trust = given.trust_of(self.folder, names, described=self.plan.trust)
+        found = given.recheck(self.folder, self.plan, self.runbook, trust, began=self.start.started)
+        for file, words in found:
+            self._find("TAMPERED", "approvals", words, file=file)
 
     def _journal(self) -> None:
         if self.plan is None:

@@ -10,7 +10,14 @@ import msgspec
 
 from runbook.approval.decision import SCRATCH, Counted, Permission
 from runbook.errors import RefusedError, UsageError
-from runbook.evidence.plan import PLAN_SCHEMA, CountedApproval, PlannedStep, PlannedValue, PlanRecord
+from runbook.evidence.plan import (
+    PLAN_SCHEMA,
+    CountedApproval,
+    GivenApproval,
+    PlannedStep,
+    PlannedValue,
+    PlanRecord,
+)
 from runbook.execution.brought import planned_files
 from runbook.execution.planned import Manner, Selection, planned_steps
 from runbook.instants import stamp
@@ -47,6 +54,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     variables: tuple[str, ...]
     versions: dict[str, str]
     created: datetime
+    proposal: str | None = None  # sha256: of `proposal.json`
+    given: tuple[GivenApproval, ...] = ()
 
 
 class Plan:
@@ -185,6 +194,8 @@ def _record(
         versions=facts.versions,
         created=stamp(facts.created),
         expires=stamp(facts.created + terms.life),
+        proposal=facts.proposal,
+        given=facts.given,
     )
 
 

@@ -4,6 +4,7 @@ Folder: `executions/2026-11/20261121T001205Z-web-restart-7f3a9c`. A plan read ba
 bytes, it runs once (`registry`) and it expires.
 """
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from runbook.approval.decision import Permission, Request, require_recovery
 from runbook.approval.trusted import Trust, assemble
 from runbook.canonical import canonical_json, digest
 from runbook.decoding import decode_json
-from runbook.errors import FormatError, NotFoundError, RefusedError
+from runbook.errors import EvidenceDamaged, ExistsError, FormatError, NotFoundError, RefusedError
 from runbook.evidence import folder as folders
+from runbook.evidence import given as giving
 from runbook.evidence import included
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
@@ -23,11 +25,12 @@ from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
 from runbook.execution import brought, registry
 from runbook.execution.guard import given_since
 from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
-from runbook.execution.planned import Selection
+from runbook.execution.planned import Selection, selection_from
 from runbook.execution.prepare import interpreter, permit, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
 from runbook.text import reader
+from runbook.text.runbook import Entry
 from runbook.text.values import DEFAULT, Given, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
 
@@ -43,15 +46,34 @@ def write(plan: Plan, executions: Path, *, state: Path) -> Path:
     folder = folders.make(executions, folders.parse_id(plan.record.id))
     files.make_new_folder(folder.work)
     files.create(folder.runbook, plan.source)
+    complete(plan, folder, state=state)
+    return folder.path
+
+
+def complete(plan: Plan, folder: ExecutionFolder, *, state: Path) -> None:
+    """Put the plan into the folder, where its text is already. Raises ExistsError, StorageError."""
     for name, data in plan.trust:
         place = folder.trust / name
         files.make_folder(place.parent)
         files.create(place, data)
+    _keep_given(plan, folder)
     included.keep(folder, plan.includes)
     data = plan_bytes(plan.record)
     registry.remember(state, folder, data)
     files.create(folder.plan, data)  # last: a folder without it is no plan
-    return folder.path
+
+
+def _keep_given(plan: Plan, folder: ExecutionFolder) -> None:
+    """The approvals of its values: there already where it was proposed, not where it undoes such a run."""
+    named = {one.approval: one for one in plan.record.given}
+    for entry in plan.permission.request.entries:
+        one = giving.of_entry(entry, workspace=plan.record.workspace or "", path=plan.record.runbook)
+        if named.get(one.approval) != one:
+            continue
+        files.make_folder(folder.approvals)
+        with contextlib.suppress(ExistsError):
+            name = one.approval.removeprefix("sha256:")
+            files.create(folder.approvals / name, giving.file_bytes(entry))
 
 
 def plan_bytes(record: PlanRecord) -> bytes:
@@ -64,7 +86,12 @@ def read_record(folder: ExecutionFolder) -> tuple[PlanRecord, bytes]:
     try:
         data = files.read(folder.plan, limit_bytes=PLAN_LIMIT_BYTES)
     except NotFoundError as error:
-        raise NotFoundError("there is no plan in this folder", subject=folder.id) from error
+        hint = None
+        if folder.proposal.exists():
+            hint = (
+                f"it is proposed: `runbook review {folder.id}` approves it, `runbook run {folder.id}` runs it"
+            )
+        raise NotFoundError("there is no plan in this folder", subject=folder.id, hint=hint) from error
     record = decode_json(data, PlanRecord, name=f"{folder.id}/plan.json", limit_bytes=PLAN_LIMIT_BYTES)
     if record.schema != PLAN_SCHEMA:
         raise FormatError(f"plan.json has schema {record.schema}, this version knows {PLAN_SCHEMA}")
@@ -140,7 +167,8 @@ def load_begun_with_trust(
     then = _kept_trust(folder, record, begun)
     request = _request(folder, record, workspace)
     runbook = reader.require(request.data, name=record.runbook)
-    request = msgspec.structs.replace(request, entries=given_since(runbook, request, workspace=workspace))
+    since = given_since(runbook, request, workspace=workspace)
+    request = msgspec.structs.replace(request, entries=(*request.entries, *since))
     trust = trusting.load_or_refusal(workspace, env=around.env)
     permission = require_recovery(
         request, then, trust, began=begun.started, now=now, reason=record.expired_reason
@@ -181,7 +209,31 @@ def _request(folder: ExecutionFolder, record: PlanRecord, workspace: Workspace) 
         values=record.values_digest,
         machine_environments=workspace.settings.environments,
         includes=brought.from_plan(data, folder, record),
+        entries=_given(folder, record),
     )
+
+
+def given_in(folder: ExecutionFolder) -> tuple[giving.Given, ...]:
+    """The files of `approvals/`. Raises RefusedError for one that is no approval."""
+    try:
+        return giving.read_all(folder)
+    except EvidenceDamaged as error:
+        raise RefusedError(
+            error.message, subject=f"{folder.id}/{error.subject}", hint="take it out, and approve anew"
+        ) from error
+
+
+def _given(folder: ExecutionFolder, record: PlanRecord) -> tuple[Entry, ...]:
+    """The approvals of its very values, which must be those that the plan names, byte for byte: one that is
+    added later was not there when it was decided."""
+    found = given_in(folder)
+    if {(f"sha256:{one.name}", one.sha256) for one in found} != {
+        (one.approval, one.file) for one in record.given
+    }:
+        raise RefusedError(
+            "approvals/ is not what it was when this was planned", subject=folder.id, hint="plan it again"
+        )
+    return tuple(one.entry for one in found)
 
 
 def _decide_again(
@@ -232,6 +284,8 @@ def _plan_again(
         variables=variables(permission.runbook, workspace),
         versions=record.versions,
         created=parse_stamp(record.created),
+        proposal=record.proposal,
+        given=record.given,
     )
     return make_plan(permission, values=values, trust=trust.files, terms=terms, facts=facts)
 
@@ -248,7 +302,7 @@ def _decide_undo(
         around=around,
         now=now,
     )
-    same = ("runbook", "text", "environment", "values_digest", "trust", "expired_reason")
+    same = ("runbook", "text", "environment", "values_digest", "trust", "expired_reason", "given")
     source = files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
     if brought.from_plan(source, folder, record) != done.permission.request.includes:
         raise RefusedError(f"the included files are not those of {done.record.id}", subject=folder.id)
@@ -274,27 +328,7 @@ def _require_same_trust(folder: ExecutionFolder, trust: Trust) -> None:
 
 def selection_of(record: PlanRecord) -> Selection:
     """The selection as it was said. Raises FormatError for words that nobody could have said."""
-    only: list[str] = []
-    tags: list[str] = []
-    undo: list[str] = []
-    start = end = of = None
-    for said in record.selection:
-        match said.split(" ", 1):
-            case ["--only", name]:
-                only.append(name)
-            case ["--tags", tag]:
-                tags.append(tag)
-            case ["--from", name]:
-                start = name
-            case ["--to", name]:
-                end = name
-            case ["--undo", name]:
-                undo.append(name)
-            case ["--of", name]:
-                of = name
-            case _:
-                raise FormatError(f"{said!r} is no selection", subject="plan.json")
-    return Selection(only=tuple(only), start=start, end=end, tags=tuple(tags), undo=tuple(undo), of=of)
+    return selection_from(record.selection, name="plan.json")
 
 
 def _difference(now: PlanRecord, then: PlanRecord) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from runbook.canonical import hex_digest
-from runbook.errors import NotFoundError, RefusedError, UsageError
+from runbook.errors import FormatError, NotFoundError, RefusedError, UsageError
 from runbook.evidence.plan import PlannedStep
 from runbook.text import when
 from runbook.text.injection import DECLARATION, TAG
@@ -37,6 +37,32 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         words += [f"--tags {tag}" for tag in self.tags]
         words += [f"--undo {name}" for name in self.undo]
         return (*words, *([f"--of {self.of}"] if self.of else []))
+
+
+def selection_from(words: Sequence[str], *, name: str) -> Selection:
+    """A selection as it was said and written down in `name`. Raises FormatError for words that nobody could
+    have said."""
+    only: list[str] = []
+    tags: list[str] = []
+    undo: list[str] = []
+    start = end = of = None
+    for said in words:
+        match said.split(" ", 1):
+            case ["--only", step]:
+                only.append(step)
+            case ["--tags", tag]:
+                tags.append(tag)
+            case ["--from", step]:
+                start = step
+            case ["--to", step]:
+                end = step
+            case ["--undo", step]:
+                undo.append(step)
+            case ["--of", execution]:
+                of = execution
+            case _:
+                raise FormatError(f"{said!r} is no selection", subject=name)
+    return Selection(only=tuple(only), start=start, end=end, tags=tuple(tags), undo=tuple(undo), of=of)
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,15 +18,26 @@ from runbook.approval.decision import Permission, Request, decide, require_permi
 from runbook.approval.trusted import Trust
 from runbook.errors import NotPermitted, RefusedError, TextRefused, TrustError
 from runbook.evidence import folder as folders
+from runbook.evidence import given as giving
+from runbook.evidence.plan import GivenApproval
 from runbook.execution import brought
 from runbook.execution.plan import Facts, Plan, Terms, make_plan
 from runbook.system import git
-from runbook.text.runbook import Runbook
+from runbook.text.runbook import Entry, Runbook
 from runbook.text.values import Given, Value, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
 
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TERM", "TMPDIR")
 """The variables that every kernel gets, beside `LC_*` and what the reviewed header names (DESIGN §7.2)."""
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """The proposal that a plan comes of: its execution, the digest of `proposal.json`, and the approvals that
+    were given to it."""
+
+    id: str
+    proposal: str
+    entries: tuple[Entry, ...]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +47,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     terms: Terms
     given: Sequence[Given] = ()
+    proposed: Proposed | None = None
 
 
 def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:
@@ -55,9 +67,8 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
     request = msgspec.structs.replace(request, values=values_digest(values))
     permission = permit(request, trust, now=now, reason=wanted.terms.expired_reason)
     assert isinstance(trust, Trust)  # a TrustError has refused
-    identity = folders.new_id(now, Path(wanted.path).stem, secrets.token_hex(3))
     facts = Facts(
-        id=identity.text,
+        id=_identity(wanted, now),
         workspace=trust.workspace,
         commit=git.head_commit(workspace.root, env=around.env),
         clean=git.is_clean(workspace.root, wanted.path, env=around.env),
@@ -67,8 +78,27 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
         variables=variables(permission.runbook, workspace),
         versions={"runbook": __version__},
         created=now,
+        proposal=None if wanted.proposed is None else wanted.proposed.proposal,
+        given=_given(wanted, trust),
     )
     return make_plan(permission, values=values, trust=trust.files, terms=wanted.terms, facts=facts)
+
+
+def _identity(wanted: Wanted, now: datetime) -> str:
+    if wanted.proposed is not None:
+        return wanted.proposed.id
+    return folders.new_id(now, Path(wanted.path).stem, secrets.token_hex(3)).text
+
+
+def _given(wanted: Wanted, trust: Trust) -> tuple[GivenApproval, ...]:
+    """The approvals of the proposal, as the plan names them."""
+    if wanted.proposed is None or trust.workspace is None:
+        return ()
+    found = [
+        giving.of_entry(entry, workspace=trust.workspace, path=wanted.path)
+        for entry in wanted.proposed.entries
+    ]
+    return tuple(sorted(found, key=lambda one: one.approval))
 
 
 def permit(request: Request, trust: Trust | TrustError, *, now: datetime, reason: str | None) -> Permission:
@@ -124,6 +154,7 @@ def _request(wanted: Wanted, workspace: Workspace, *, values: str | None) -> Req
         unattended=wanted.terms.unattended,
         values=values,
         machine_environments=workspace.settings.environments,
+        entries=() if wanted.proposed is None else wanted.proposed.entries,
     )
 
 

@@ -67,6 +67,7 @@ def plan_undo(folder: ExecutionFolder, *, workspace: Workspace, around: Surround
         variables=record.variables,
         versions={**record.versions, "runbook": __version__},
         created=now,
+        given=record.given,
     )
     terms = Terms(
         environment=record.environment,

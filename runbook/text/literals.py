@@ -262,3 +262,31 @@ _CONSTANTS: dict[str | None, object] = {
     "math.inf": math.inf,
     "math.nan": math.nan,
 }
+
+
+def plain(source: str) -> str:
+    """A literal of ours as people read it: a path as its text, a day as `2026-11-21`, all else as it is
+    written. For the screen only: nothing reads it back."""
+    try:
+        return _plain(evaluate(source))
+    except NotLiteral:
+        return source
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, date):  # and datetime
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_plain(key)}: {_plain(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        inner = ", ".join(_plain(item) for item in value)
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, set):
+        return f"{{{', '.join(sorted(_plain(item) for item in value))}}}" if value else "set()"
+    return repr(value) if isinstance(value, str | float) else literal(value)

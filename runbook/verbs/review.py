@@ -76,6 +76,19 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
     knows, a life too long), ToolMissing.
     """
     opened = names.open_runbook(workspace, name, cwd=around.cwd)
+    return examine(workspace, opened, wish, around=around, now=now)
+
+
+def examine(
+    workspace: Workspace,
+    opened: names.Opened,
+    wish: Wish,
+    *,
+    around: Surroundings,
+    now: datetime,
+    exact: str | None = None,
+) -> Review:
+    """As `prepare`, of a text that was read. `exact`: the values that alone are approved."""
     if processes.find("ssh-keygen", env=around.env) is None:
         # Before anything is shown: nobody should read a text for ten minutes and hear it afterwards.
         raise ToolMissing(
@@ -95,6 +108,7 @@ def prepare(workspace: Workspace, name: str, wish: Wish, *, around: Surroundings
     granted = approving.grant(
         trust, environments=wish.environments, now=now, life=wish.life, allows=wish.allows
     )
+    granted = msgspec.structs.replace(granted, parameters=exact)
     entry = approving.draft(runbook, signer.principal, granted)
     before = last_approved(workspace, opened.path, _given_before(runbook, trust, opened.path), around=around)
     approved = None if before is None else before[1]

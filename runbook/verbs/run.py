@@ -1,5 +1,6 @@
 """`run` and `plan`: from a name and values to a plan, from a plan to a run. Asks nobody, prints nothing."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,11 @@ from runbook.approval.decision import decide
 from runbook.approval.trust import load_or_refusal
 from runbook.approval.verdict import Request
 from runbook.errors import NotPermitted, ParameterError, UsageError
-from runbook.execution import launch, plan_folder
+from runbook.evidence.folder import ExecutionFolder
+from runbook.execution import launch, plan_folder, proposing
 from runbook.execution.plan import Plan, Terms
 from runbook.execution.prepare import Wanted, prepare
+from runbook.execution.proposing import Proposal
 from runbook.execution.session import Session
 from runbook.system import files
 from runbook.text import sources
@@ -80,9 +83,16 @@ def _problems(runbook: Runbook, given: Sequence[Given], around: Surroundings) ->
 
 
 def require_chance(
-    workspace: Workspace, ready: Ready, terms: Terms, *, around: Surroundings, now: datetime
+    workspace: Workspace,
+    ready: Ready,
+    terms: Terms,
+    *,
+    around: Surroundings,
+    now: datetime,
+    proposes: bool = False,
 ) -> None:
-    """Raise NotPermitted when no values could make this run permitted: nobody is asked for values in vain."""
+    """Raise NotPermitted when no values could make this run permitted: nobody is asked for values in vain.
+    `proposes`: approvals of the values may follow."""
     trust = load_or_refusal(workspace, env=around.env)
     request = Request(
         data=ready.opened.data,
@@ -93,6 +103,8 @@ def require_chance(
         includes=with_includes(ready.opened, workspace=workspace, around=around).includes,
     )
     verdict = decide(request, trust, now=now)
+    if proposes and proposing.can_propose(verdict):
+        return
     if verdict.answer == "refused" and all(each.code != _EXACT for each in verdict.not_counted):
         first = verdict.reasons[0]
         raise NotPermitted(first.message, verdict=verdict, subject=ready.opened.path, hint=first.hint)
@@ -114,6 +126,26 @@ def make_plan(
     """Decide and plan; see `execution.prepare` for what it raises. Writes nothing."""
     wanted = Wanted(path=ready.opened.path, data=ready.opened.data, terms=terms, given=ready.given)
     return prepare(wanted, workspace=workspace, around=around, now=now)
+
+
+def propose(
+    ready: Ready, terms: Terms, *, refusal: NotPermitted, around: Surroundings, now: datetime
+) -> Proposal:
+    """What was just refused as a proposal, when it lacks nothing but approvals of its exact values; else the
+    refusal again. Writes nothing."""
+    wanted = Wanted(path=ready.opened.path, data=ready.opened.data, terms=terms, given=ready.given)
+    return proposing.propose(wanted, refusal, random=secrets.token_hex(3), around=around, now=now)
+
+
+def write_proposal(workspace: Workspace, proposal: Proposal) -> Path:
+    """Write the proposal into a new execution folder and return it."""
+    files.make_folder(workspace.executions)
+    return proposing.write(proposal, workspace.executions)
+
+
+def promote(workspace: Workspace, folder: ExecutionFolder, *, around: Surroundings, now: datetime) -> Plan:
+    """Make the plan of a proposal in its folder, once enough people have approved its values."""
+    return proposing.promote(folder, workspace=workspace, around=around, now=now)
 
 
 def write_plan(workspace: Workspace, plan: Plan, *, around: Surroundings) -> Path:

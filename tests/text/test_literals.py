@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from runbook.text.literals import NotLiteral, evaluate, literal
+from runbook.text.literals import NotLiteral, evaluate, literal, plain
 from tests.text.samples import same, values
 
 EXACT = [
@@ -178,3 +178,33 @@ def test_what_must_be_run_to_be_known_is_no_literal(
     with pytest.raises(NotLiteral):
         evaluate(source, NAMES)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Path("/var/log/web.log"), "/var/log/web.log"),
+        (date(2026, 11, 21), "2026-11-21"),
+        (datetime(2026, 11, 21, 0, 7, 7, tzinfo=UTC), "2026-11-21T00:07:07+00:00"),
+        (timedelta(minutes=5), "0:05:00"),
+        ([Path("a"), Path("b")], "[a, b]"),
+        ((Path("a"),), "(a,)"),
+        ((1, "a"), "(1, 'a')"),
+        ({"log": Path("a")}, "{'log': a}"),
+        ({Path("b"), Path("a")}, "{a, b}"),
+        (set(), "set()"),
+        ("web1", "'web1'"),
+        (None, "None"),
+    ],
+)
+def test_people_are_shown_the_plain_value(value: object, shown: str) -> None:
+    assert plain(literal(value)) == shown
+
+
+@given(values)
+def test_every_value_has_something_to_show(value: object) -> None:
+    assert plain(literal(value))
+
+
+def test_what_is_no_literal_is_shown_as_it_is() -> None:
+    assert plain("os.system('x')") == "os.system('x')"
