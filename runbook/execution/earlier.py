@@ -23,7 +23,7 @@ _EXECUTABLE = "100755"
 
 def tree_of(named: Includes, *, workspace: Workspace, env: Mapping[str, str]) -> Tree | None:
     """The tree with the header's digest, from the newest commit that has it; None when there is none."""
-    for commit in _commits(workspace.root, includes.starts(named), env):
+    for commit in _commits(workspace.root, _places(named), env):
         tree = at_commit(workspace.root, commit, named, env=env)
         if tree is not None and not tree.reasons and tree.digest == named.digest:
             return tree
@@ -36,8 +36,7 @@ def at_commit(root: Path, commit: str, named: Includes, *, env: Mapping[str, str
     In a hook that receives a push, the objects of the push are seen too.
     """
     try:
-        words = [start for start in includes.starts(named) if start]
-        said = staged.ask(root, "ls-tree", "-r", "-z", commit, "--", *words, env=env)
+        said = staged.ask(root, "ls-tree", "-r", "-z", commit, "--", *_places(named), env=env)
         return _gathered(root, said, named, env)
     except (CommandFailed, ToolMissing, FormatError):
         return None
@@ -46,8 +45,7 @@ def at_commit(root: Path, commit: str, named: Includes, *, env: Mapping[str, str
 def in_index(root: Path, named: Includes, *, env: Mapping[str, str]) -> Tree | None:
     """The included files of the commit that is about to be made; None where git can't tell."""
     try:
-        words = [start for start in includes.starts(named) if start]
-        said = staged.ask(root, "ls-files", "-s", "-z", "--", *words, env=env)
+        said = staged.ask(root, "ls-files", "-s", "-z", "--", *_places(named), env=env)
         return _gathered(root, said, named, env)
     except (CommandFailed, ToolMissing, FormatError):
         return None
@@ -58,6 +56,12 @@ def words(before: Tree, after: Tree) -> str:
     found = [each.words for each in includes.changes(before, after)]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(found[:_SHOWN]) + more
+
+
+def _places(named: Includes) -> tuple[str, ...]:
+    """The paths to ask git for; none at all when a wildcard begins at the workspace's folder."""
+    found = includes.starts(named)
+    return () if "" in found else found
 
 
 def _gathered(root: Path, said: bytes, named: Includes, env: Mapping[str, str]) -> Tree:
@@ -81,7 +85,7 @@ def _gathered(root: Path, said: bytes, named: Includes, env: Mapping[str, str]) 
 
 def _commits(root: Path, paths: Sequence[str], env: Mapping[str, str]) -> list[str]:
     try:
-        said = git.ask(root, "log", f"-n{_COMMITS}", "--format=%H", "--", *filter(None, paths), env=env)
+        said = git.ask(root, "log", f"-n{_COMMITS}", "--format=%H", "--", *paths, env=env)
     except (CommandFailed, ToolMissing):
         return []
     return said.decode("ascii").split()

@@ -15,6 +15,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.included import read_tree
 from runbook.evidence.journal import read_journal, whole_payload
 from runbook.evidence.verification import verify_execution
+from runbook.execution.questions import Choice, Question
 from runbook.text import reader
 from tests.execution.staging import Script, Stage, script, until
 
@@ -324,3 +325,55 @@ def test_a_step_that_edits_its_included_files_gets_no_seal(stage: Stage) -> None
     assert not result.sealed
     assert isinstance(result.failure, EvidenceDamaged)
     assert result.failure.subject == "includes/helper.py"
+
+
+ANSWERS = """
+# %% a
+import subprocess, sys
+from pathlib import Path
+
+Path("answer.py").write_text('''
+import json, os, socket, time
+place = json.load(open("../supervisor.lock"))["socket"]
+while not any('"question"' in line and '"b"' in line for line in open("../journal.jsonl")):
+    time.sleep(0.05)
+line = socket.socket(socket.AF_UNIX)
+line.connect(place)
+for say in ({"type":"hello","who":"step","mode":"drive","take":True},
+            {"type":"said","answer":{"question":2,"choice":"run"}}):
+    try:
+        line.sendall(json.dumps({"v":1,"say":say}).encode() + bytes([10]))
+    except OSError:
+        pass  # sent away before a word was said
+told = b""
+try:
+    while piece := line.recv(4096):
+        told += piece
+except OSError:
+    pass  # the rest is cut off, since what we said was never read
+open("told.part", "wb").write(told)
+os.rename("told.part", "told")
+''')
+subprocess.Popen([sys.executable, "answer.py"], start_new_session=True)
+
+# %% b
+print("b ran")
+"""
+
+
+def test_a_step_that_tries_to_answer_its_own_question_fails_to(stage: Stage) -> None:
+    execution = stage.plan(ANSWERS.lstrip("\n"), unattended=False)
+    told = execution / "work/told"
+
+    def says(question: Question) -> tuple[Choice, str]:
+        if question.step == "a":
+            return "run", ""
+        until(told.exists, seconds=30)
+        return "stop", "seen enough"
+
+    with stage.start(execution) as session:
+        result = session.drive(Script(says))
+
+    assert b"a step, and what it started, can't talk to the run" in told.read_bytes()
+    assert [step.state for step in result.steps] == ["succeeded", "pending"]
+    assert "b ran" not in printed(execution)

@@ -13,6 +13,7 @@ from runbook.evidence.verification import verify_execution
 from tests.execution.ssh import agent, sshd
 from tests.execution.staging import Script, Stage, script, until
 from tests.keys import Key
+from tests.program import made_workspace, program
 from tests.stories.test_reach import events, header, including, printed, run, with_environment, with_files
 
 AGENT = header("title: T", "agent: true")
@@ -150,3 +151,23 @@ def test_a_step_that_goes_on_after_the_run_has_no_agent_any_more(stage: Stage, o
         until(told.exists, seconds=2)
     assert not told.exists() or told.read_text() != "0"
     assert os.path.exists(operators)
+
+
+def test_at_the_command_line(tmp_path: Path, home: Path, alice: Key) -> None:
+    """Without an agent: exit 6 and what to do next. With one: --detach works, and what is unset is said."""
+    root = made_workspace(tmp_path / "w", alice)
+    text = header("title: T", "agent: true", "env: [WEB_REGION]") + f"# %% a\n{LIST}"
+    (root / "runbooks/x.py").write_text(text)
+    said = program(root, "run", "x", "--unattended", "--env", "scratch")
+    assert said.code == 6, said.err
+    assert "the runbook wants your SSH agent, and none is running here" in said.err
+    assert "`eval $(ssh-agent)`, `ssh-add`" in said.err
+    with agent(home, alice) as place:
+        said = program(root, "run", "x", "--unattended", "--env", "scratch", SSH_AUTH_SOCK=str(place))
+        assert said.code == 0, said.err
+        assert "not set here: WEB_REGION; steps go without" in said.out
+        detached = program(root, "run", "x", "--detach", "--json", SSH_AUTH_SOCK=str(place), WEB_REGION="eu")
+        execution = root / detached.json["execution"]
+        assert program(root, "stop", execution.name).code == 0
+        until(lambda: (execution / "finish.txt").exists(), seconds=30)
+    assert [event.payload["what"] for event in events(execution, "agent")] == ["closed"]

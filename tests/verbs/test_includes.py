@@ -287,3 +287,14 @@ def test_git_tells_the_tree_of_a_commit_and_of_the_index(files: Desk) -> None:
     assert staged.digest != named.digest
     assert earlier.words(head, staged) == "k8s/web.yaml has changed"
     assert earlier.at_commit(files.root, "0" * 40, named, env=env) is None
+
+
+def test_a_wildcard_at_the_top_is_looked_for_in_the_whole_commit(files: Desk) -> None:
+    files.edit("[Makefile, bin", "['Make*', bin")
+    filled(files)
+    commit(files)
+    files.write("Makefile", "deploy:\n\techo other\n")
+
+    assert findings(files) == [
+        ("includes.digest", "the included files are not those of the header's digest: Makefile has changed")
+    ]
