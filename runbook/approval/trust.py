@@ -41,14 +41,15 @@ class Source(Protocol):
         """The plain names inside a folder; empty when it is missing."""
 
 
-def load(workspace: Workspace, *, env: Mapping[str, str]) -> Trust:
+def load(workspace: Workspace, *, env: Mapping[str, str], below: str = "") -> Trust:
     """The trust that the settings choose; `Trust.none()` for a working tree without `.runbook/`.
+    `below`: where in a branch's tree the workspace stands, in a repository without a working tree (`sub/`).
 
     Raises TrustError naming the file that is missing, unreadable or wrong.
     """
     if workspace.settings.trust == "worktree" and not os.path.lexists(workspace.trust_folder):
         return Trust.none()
-    source = source_of(workspace, env=env)
+    source = source_of(workspace, env=env, below=below)
     try:
         found = {name: source.read(name) for name in REQUIRED}
         inside = _withdrawals(source.names(WITHDRAWN))
@@ -86,15 +87,15 @@ def _withdrawals(names: Sequence[str]) -> dict[str, str]:
     return inside
 
 
-def load_or_refusal(workspace: Workspace, *, env: Mapping[str, str]) -> Trust | TrustError:
+def load_or_refusal(workspace: Workspace, *, env: Mapping[str, str], below: str = "") -> Trust | TrustError:
     """As `load`, with the refusal as a value: `decide` turns it into a verdict for each runbook."""
     try:
-        return load(workspace, env=env)
+        return load(workspace, env=env, below=below)
     except TrustError as error:
         return error
 
 
-def source_of(workspace: Workspace, *, env: Mapping[str, str]) -> Source:
+def source_of(workspace: Workspace, *, env: Mapping[str, str], below: str = "") -> Source:
     """The place that `settings.trust` names. Raises TrustError for words that name none."""
     kind, _, rest = workspace.settings.trust.partition(":")
     if kind == "worktree" and not rest:
@@ -102,7 +103,7 @@ def source_of(workspace: Workspace, *, env: Mapping[str, str]) -> Source:
     if kind == "dir" and Path(rest).is_absolute():
         return _Folder(Path(rest))
     if kind == "ref" and rest:
-        return _Ref(workspace.root, rest, env)
+        return _Ref(workspace.root, rest, env, below=below)
     raise TrustError(
         f"trust = {workspace.settings.trust!r} names no place",
         hint='it is "worktree", "ref:origin/main" or "dir:/etc/runbook"',
@@ -151,10 +152,10 @@ class _Ref:
 
     pinned = True
 
-    def __init__(self, root: Path, ref: str, env: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, ref: str, env: Mapping[str, str], *, below: str) -> None:
         self._root, self._env = root, env
         try:
-            prefix = self._ask("rev-parse", "--show-prefix").decode("utf-8").removesuffix("\n")
+            prefix = self._ask("rev-parse", "--show-prefix").decode("utf-8").removesuffix("\n") + below
             self._commit = self._resolve(ref)
             listed = self._ask(
                 "ls-tree", "-r", "-z", "--full-tree", self._commit, "--", prefix + TRUST_FOLDER

@@ -5,12 +5,15 @@
 2. Judged by the policy, signers, revocations and withdrawals of the branch **before** the push: a push cannot
    bring the policy that lets it in. The very first push of a branch has none, and is let through, aloud.
 3. Every runbook that the push adds or changes, in every environment that its header or the policy names;
-   below the runbook folders as they were, and as they will be.
-4. What cannot be read refuses the push, and so does the end of `runbook.toml`, which would end this hook too.
+   below the runbook folders as they were, and as they will be. Each by the innermost workspace around it that
+   there was before: a repository may hold several, at its root and in folders.
+4. What cannot be read refuses the push, and so does the end of a `runbook.toml`, which would end this hook
+   too, and a new one among the runbooks of another workspace, which would take them out of its hands.
 """
 
+import posixpath
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -75,68 +78,97 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
     if set(update.old) <= _NONE:
         print(inert.block(f"{update.ref}: new here, so there is no policy yet to judge it by"))
         return []
-    workspace = _workspace(update, around)
-    if workspace is None:
-        return []
-    trust = load_or_refusal(workspace, env=around.env)  # 2
-    after = _written(update.new, around)
-    if after is None:  # 4
-        return [Found(path=MARK, message="would be gone, and no runbook could be judged from then on")]
-    workspace = _with_folders(workspace, after.runbooks)  # 3
-    return [
-        each
-        for path, blob in _changed(workspace, update, around)
-        for each in _judged(workspace, trust, _opened(path, blob, update, around), around)
-    ]
+    before, after = _places(update.old, around), _places(update.new, around)
+    changed = tuple(_changed(update, around)) if before else ()
+    found: list[Found] = []
+    for place in sorted(before):
+        if place not in after:  # 4
+            words = "would be gone, and no runbook could be judged from then on"
+            found.append(Found(path=place + MARK, message=words))
+            continue
+        workspace = _workspace(place, update, around)
+        mine = [each for each in changed if _innermost(each[0], before) == place]  # 3
+        trust = load_or_refusal(workspace, env=around.env, below=place)  # 2
+        for path, blob in mine:
+            if _is_text(path.removeprefix(place), workspace):
+                opened = _opened(path, blob, place, update, around)
+                found += _judged(workspace, trust, opened, place)
+        found += _inside(place, after - before, before, workspace)
+    return found
 
 
-def _workspace(update: Update, around: Surroundings) -> Workspace | None:
-    """The workspace as the branch had it before; None when it had none."""
-    written = _written(update.old, around)
-    if written is None:
-        return None
-    settings = msgspec.structs.replace(resolve(written, around), trust=f"ref:{update.ref}")
+def _places(commit: str, around: Surroundings) -> frozenset[str]:
+    """Where a commit has workspaces: the folders of every `runbook.toml`, each with a final slash."""
+    said = staged.ask(around.cwd, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, env=around.env)
+    names = said.decode("utf-8", "surrogateescape").split("\0")
+    return frozenset(name.removesuffix(MARK) for name in names if f"/{name}".endswith(f"/{MARK}"))
+
+
+def _innermost(path: str, places: Collection[str]) -> str | None:
+    return max((place for place in places if path.startswith(place)), key=len, default=None)
+
+
+def _workspace(place: str, update: Update, around: Surroundings) -> Workspace:
+    """The workspace as the branch had it before, with the runbook folders that it will have, too."""
+    settings = msgspec.structs.replace(
+        resolve(_written(update.old, place, around), around), trust=f"ref:{update.ref}"
+    )
+    folders = (*settings.runbooks, *_written(update.new, place, around).runbooks)  # 3
+    settings = msgspec.structs.replace(settings, runbooks=tuple(dict.fromkeys(folders)))
     return Workspace(root=Path(around.cwd), loose=False, settings=settings)
 
 
-def _written(commit: str, around: Surroundings) -> WorkspaceFile | None:
-    try:
-        data = staged.ask(around.cwd, "cat-file", "blob", f"{commit}:{MARK}", env=around.env)
-    except CommandFailed:
-        return None
-    return decode_toml(data, WorkspaceFile, name=MARK)
+def _written(commit: str, place: str, around: Surroundings) -> WorkspaceFile:
+    data = staged.ask(around.cwd, "cat-file", "blob", f"{commit}:{place}{MARK}", env=around.env)
+    return decode_toml(data, WorkspaceFile, name=place + MARK)
 
 
-def _with_folders(workspace: Workspace, folders: tuple[str, ...]) -> Workspace:
-    settings = workspace.settings
-    both = tuple(dict.fromkeys((*settings.runbooks, *folders)))
-    return msgspec.structs.replace(workspace, settings=msgspec.structs.replace(settings, runbooks=both))
+def _is_text(path: str, workspace: Workspace) -> bool:
+    return path.endswith(".py") and _is_below(path, workspace)
 
 
-def _changed(workspace: Workspace, update: Update, around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Path and object of each text below the runbook folders that is new or another one now."""
+def _is_below(path: str, workspace: Workspace) -> bool:
+    folders = [posixpath.normpath(folder) for folder in workspace.settings.runbooks]
+    return any(folder == "." or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _inside(
+    place: str, fresh: Collection[str], before: Collection[str], workspace: Workspace
+) -> Iterator[Found]:
+    """New workspaces among the runbooks of this one."""
+    for each in sorted(fresh):
+        if _innermost(each, before) == place and _is_below(each.removeprefix(place), workspace):  # 4
+            words = f"would take runbooks out of the hands of the workspace {place or '.'}"
+            yield Found(path=each + MARK, message=words, mend="put the workspace elsewhere")
+
+
+def _changed(update: Update, around: Surroundings) -> Iterator[tuple[str, str]]:
+    """Path and object of each file that is new or another one now; no object: a link or a submodule."""
     words = ("diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", update.old, update.new)
     fields = staged.ask(around.cwd, *words, env=around.env).decode("utf-8", "surrogateescape").split("\0")
     for facts, path in zip(fields[::2], fields[1::2], strict=False):
         _, mode, _, blob, status = facts.split(" ")
-        below = any(path.startswith(f"{folder.rstrip('/')}/") for folder in workspace.settings.runbooks)
-        if status != "D" and below and path.endswith(".py"):
+        if status != "D":
             yield path, blob if mode in ("100644", "100755") else ""
 
 
-def _opened(path: str, blob: str, update: Update, around: Surroundings) -> Opened | str:
+def _opened(path: str, blob: str, place: str, update: Update, around: Surroundings) -> Opened | str:
     """The text, and the files that it brings along, as the push has them; the path of what is no text."""
     if not blob:
         return path
     (data,) = staged.blobs_of(around.cwd, [blob], env=around.env)
     reading = read(data)
     named = None if reading.runbook is None else reading.runbook.header.includes
-    tree = None if named is None else earlier.at_commit(around.cwd, update.new, named, env=around.env)
-    return Opened(path=path, data=data, reading=reading, includes=tree)
+    tree = (
+        None
+        if named is None
+        else earlier.at_commit(around.cwd, f"{update.new}:{place}", named, env=around.env)
+    )
+    return Opened(path=path.removeprefix(place), data=data, reading=reading, includes=tree)
 
 
 def _judged(
-    workspace: Workspace, trust: Trust | TrustError, opened: Opened | str, around: Surroundings
+    workspace: Workspace, trust: Trust | TrustError, opened: Opened | str, place: str
 ) -> Iterator[Found]:
     if isinstance(opened, str):
         yield Found(path=opened, message="is a link or a submodule, and no text that could be reviewed")
@@ -150,7 +182,7 @@ def _judged(
             reason = verdict.reasons[0]
             words = f"refused in {verdict.environment}: {reason.message}"
             yield Found(
-                path=path,
+                path=place + path,
                 message=words,
                 mend=reason.hint or f"runbook review {path} --env {verdict.environment}",
             )

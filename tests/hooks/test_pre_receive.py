@@ -151,3 +151,93 @@ def test_replaced_objects_do_not_stand_for_what_is_pushed(pushed: Repository, al
     pushed.git("push", "-q", "origin", f"refs/replace/{evil}")
 
     assert "refused in prod: " in pushed.git("push", "origin", "main", code=1)
+
+
+def below(repo: Repository, folder: str, tmp_path: Path, key: Key) -> Path:
+    """A second workspace in a folder of the repository, on the server's main already."""
+    hook = tmp_path / "server.git/hooks/pre-receive"
+    waiting = hook.rename(hook.with_name("waiting"))
+    made = made_workspace(repo.root / folder, key)
+    repo.git("add", ".")
+    repo.git("commit", "-qm", "a second workspace")
+    repo.git("push", "-q", "origin", "main")
+    waiting.rename(hook)
+    return made
+
+
+def test_a_workspace_in_a_folder_is_judged_by_its_own_policy(
+    pushed: Repository, tmp_path: Path, alice: Key, bob: Key
+) -> None:
+    inner = Repository(below(pushed, "teams/db", tmp_path, bob))
+    change(inner)
+    pushed.git("commit", "-qam", "two")
+    said = pushed.git("push", "origin", "main", code=1)
+    assert f"teams/db/runbooks/{text_of(inner).name}: refused in prod: " in said
+
+    sign(inner, bob)
+    pushed.git("commit", "-qam", "three")
+    pushed.git("push", "-q", "origin", "main")
+
+    change(pushed)
+    change(inner, "\n# %%\nprint('after the review')\n")
+    pushed.git("commit", "-qam", "four")
+    said = pushed.git("push", "origin", "main", code=1)
+    assert f" teams/db/runbooks/{text_of(inner).name}: refused in prod: " in f" {said}".replace("\n", " ")
+    assert said.count("refused in prod: ") == 2, said
+    sign(pushed, alice)
+    sign(inner, bob)
+    pushed.git("commit", "-qam", "five")
+    pushed.git("push", "-q", "origin", "main")
+
+
+def test_files_that_a_runbook_in_a_folder_brings_along_are_found_there(
+    pushed: Repository, tmp_path: Path, bob: Key
+) -> None:
+    inner = Repository(below(pushed, "teams/db", tmp_path, bob))
+    (inner.root / "lib").mkdir()
+    (inner.root / "lib/tool.py").write_text("x = 1\n")
+    text = text_of(inner)
+    text.write_text(
+        text.read_text().replace("# runbook:\n", "# runbook:\n#   includes:\n#     paths: [lib/tool.py]\n", 1)
+    )
+    said = program(inner.root, "fmt", "--includes", text.name)
+    assert said.code == 0, said.err
+    sign(inner, bob)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+    pushed.git("push", "-q", "origin", "main")
+
+
+def test_the_end_of_a_workspace_in_a_folder_is_refused(pushed: Repository, tmp_path: Path, bob: Key) -> None:
+    inner = below(pushed, "teams/db", tmp_path, bob)
+    (inner / "runbook.toml").unlink()
+    pushed.git("commit", "-qam", "two")
+
+    assert "teams/db/runbook.toml: would be gone" in pushed.git("push", "origin", "main", code=1)
+
+
+def test_a_push_cannot_bring_a_workspace_that_takes_runbooks_over(pushed: Repository, bob: Key) -> None:
+    made_workspace(pushed.root / "runbooks/mine", bob)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+    said = pushed.git("push", "origin", "main", code=1)
+
+    assert "runbooks/mine/runbook.toml: would take runbooks out of the hands of the workspace ." in said
+
+
+def test_a_workspace_beside_the_runbooks_may_come(pushed: Repository, bob: Key) -> None:
+    made_workspace(pushed.root / "teams/db", bob)
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+    pushed.git("push", "-q", "origin", "main")
+
+
+def test_runbooks_beside_the_settings_are_judged_too(pushed: Repository) -> None:
+    """`runbooks = ["."]`: every text below the workspace."""
+    toml = pushed.root / "runbook.toml"
+    toml.write_text(toml.read_text().replace('runbooks = ["runbooks"]', 'runbooks = ["."]'))
+    (pushed.root / "new.py").write_bytes(text_of(pushed).read_bytes())
+    pushed.git("add", ".")
+    pushed.git("commit", "-qm", "two")
+
+    assert "new.py: refused in prod: " in pushed.git("push", "origin", "main", code=1)
