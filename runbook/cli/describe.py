@@ -199,9 +199,19 @@ def banner(record: PlanRecord) -> None:
     if record.expired_reason is not None:
         show.painted(f"its approval has EXPIRED; reason: {record.expired_reason}", "red")
     _values(record)
+    show.table(_reach(record))
     skipped = [step for step in record.steps if step.will == "skip" and step.kind != "prose"]
     if skipped:
         show.say(f"will be skipped: {', '.join(f'{step.name} ({step.why})' for step in skipped)}")
+
+
+def _reach(record: PlanRecord) -> list[tuple[str, str]]:
+    """What steps get beside their values, where it is more than usual."""
+    return [
+        *([("  variables", ", ".join(record.variables))] if record.variables else []),
+        *([("  agent", "steps may use your ssh-agent to log in")] if record.agent else []),
+        *([("  includes", show.many(len(record.includes), "file"))] if record.includes else []),
+    ]
 
 
 def _values(record: PlanRecord) -> None:
@@ -240,6 +250,12 @@ def plain_plan(record: PlanRecord, shown: str) -> dict[str, object]:
         "approved": record.approved,
         "trust": record.trust,
         "expires": record.expires,
+        "variables": list(record.variables),
+        "agent": record.agent,
+        "includes": [
+            {"path": each.path, "executable": each.executable, "sha256": each.sha256}
+            for each in record.includes
+        ],
         "parameters": [
             {"name": value.name, "type": value.type_text, "literal": value.literal, "origin": value.origin}
             for value in record.values

@@ -270,6 +270,24 @@ def test_a_person_sees_the_files_before_signing(files: Desk, alice: Key) -> None
         assert words in said.out, said.out
 
 
+def test_a_plan_says_what_it_brings_along(files: Desk) -> None:
+    files.edit("# runbook:\n", "# runbook:\n#   env: [WEB_REGION]\n#   agent: true\n")
+    filled(files)
+    said = inside(files.root, "plan", NAME, "--env", "scratch", "--json").json
+    assert (said["variables"], said["agent"]) == (["WEB_REGION"], True)
+    assert [each["path"] for each in said["includes"]] == [
+        "Makefile",
+        "bin/deploy.sh",
+        "k8s/web.yaml",
+        "lib/helper.py",
+    ]
+    assert [each["executable"] for each in said["includes"]] == [False, True, False, False]
+    out = inside(files.root, "plan", NAME, "--env", "scratch").out
+    assert "  variables  WEB_REGION\n" in out
+    assert "  agent      steps may use your ssh-agent to log in\n" in out
+    assert "  includes   4 files\n" in out
+
+
 def test_git_tells_the_tree_of_a_commit_and_of_the_index(files: Desk) -> None:
     filled(files)
     commit(files)
