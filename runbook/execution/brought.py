@@ -67,13 +67,14 @@ def from_plan(data: bytes, folder: ExecutionFolder, record: PlanRecord) -> Tree 
 def lay_out(folder: ExecutionFolder, tree: Tree) -> None:
     """Put the files into `work/` at their places, for programs that are called there.
 
-    1 `work/` must be empty: what somebody puts there between plan and run was reviewed by nobody, and a step's
-    `make` or `./deploy.sh` would find it. 2 The bytes are those that were decided on in this process, not what
-    lies in `includes/` by now. What could not be put there whole is taken away again.
+    1 `work/` must be empty: what somebody puts there between plan and run was reviewed by nobody, and a
+    step's `make` or `./deploy.sh` would find it. 2 The bytes are those that were decided on in this process,
+    not what lies in `includes/` by now. What could not be put there whole is taken away again.
 
     Raises RefusedError, StorageError.
     """
-    strange = next(iter(sorted(folder.work.iterdir())), None)  # 1
+    with files.storage_errors(folder.work):
+        strange = next(iter(sorted(folder.work.iterdir())), None)  # 1
     if strange is not None:
         raise RefusedError(
             f"work/{ascii(strange.name)[1:-1]} was put there after it was planned",
@@ -89,7 +90,7 @@ def lay_out(folder: ExecutionFolder, tree: Tree) -> None:
 
 
 def importable(folder: ExecutionFolder, record: PlanRecord) -> tuple[Path, ...]:
-    """Where steps find included modules: first beside the runbook, as Python does, then from the workspace."""
+    """Where steps find included modules: beside the runbook, as in plain Python, then from the workspace."""
     if not record.includes:
         return ()
     beside = folder.includes / PurePosixPath(record.runbook).parent
