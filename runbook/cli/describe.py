@@ -203,6 +203,10 @@ def banner(record: PlanRecord) -> None:
     skipped = [step for step in record.steps if step.will == "skip" and step.kind != "prose"]
     if skipped:
         show.say(f"will be skipped: {', '.join(f'{step.name} ({step.why})' for step in skipped)}")
+    left_out = [step.name for step in skipped if step.why == "dry-run" and "setup" in step.tags]
+    if left_out:
+        words = "a dry run leaves setup out: where a step changes nothing, tag it read-only, too"
+        show.say(f"  {words} ({', '.join(left_out)})")
 
 
 def _reach(record: PlanRecord) -> list[tuple[str, str]]:
@@ -274,7 +278,7 @@ def ended(result: Result, shown: str) -> None:
     count = sum(step.state in ("succeeded", "attested", "deviated") for step in result.steps)
     show.painted(f"{result.outcome}: {count} of {show.many(len(result.steps), 'step')} done", colour)
     show.say(f"record: {shown}/")
-    if (result.execution / "audit.md").is_file():
+    if result.sealed and (result.execution / "audit.md").is_file():  # before, a step can have put it there
         show.say(f"audit:  {shown}/audit.md")
     if not result.sealed:
         name = result.execution.name
