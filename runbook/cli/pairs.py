@@ -282,18 +282,45 @@ def restore(
 
 @app.command()
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="NAME@VERSION, or NAME.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="NAME@VERSION, or NAME.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="NAME@VERSION, NAME, or an execution.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="NAME@VERSION, NAME, or an execution.")],
     json: Json = False,
 ) -> None:
-    """Compare two versions, a version and the working text, or two texts; exit 1 when they differ."""
+    """Compare two versions, two texts, an execution and a text, or two executions by step; exit 1 when they
+    differ."""
     from runbook.verbs.diff import diff as verb
+    from runbook.verbs.diff import executions_of
 
     around = surroundings()
-    found = verb(workspace(around), first, second, around=around)
+    where = workspace(around)
+    both = executions_of(where, first, second, around=around)
+    if both is not None:
+        _diff_executions(both, json=json)
+        return
+    found = verb(where, first, second, around=around)
     if json:
         show.json({"schema": 1, "a": first, "b": second, "same": not found, "diff": found})
     elif found:
         show.block(found)
+    if found:
+        raise typer.Exit(1)
+
+
+def _diff_executions(both: Sequence[Any], *, json: bool) -> None:
+    import msgspec
+
+    from runbook.verbs.compare import executions
+
+    one, other = both
+    found = executions(one, other)
+    if json:
+        plain = [msgspec.to_builtins(each) for each in found]
+        show.json({"schema": 1, "a": one.id, "b": other.id, "same": not found, "differences": plain})
+    elif found:
+        show.say(f"--- {one.id}")
+        show.say(f"+++ {other.id}")
+        for each in found:
+            show.say(each.what if each.step is None else f"step {each.step}: {each.what}")
+            show.block("\n".join(each.diff))
     if found:
         raise typer.Exit(1)
