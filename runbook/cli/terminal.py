@@ -269,7 +269,9 @@ class Terminal:
     def _read(self, prompt: str, wake: int) -> str | None:
         """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""
         self._screen.prompt(prompt)
-        ready, _, _ = select.select([self._in, wake], [], [])
+        ready: list[object] = []
+        while not ready:  # Ctrl-C that comes right before a wait is noticed only behind it
+            ready = select.select([self._in, wake], [], [], _CTRL_C_SECONDS)[0]
         if wake in ready:
             return None
         line = self._in.readline()
@@ -283,6 +285,7 @@ class Terminal:
         self._screen.line(text, colour, lead=lead)
 
 
+_CTRL_C_SECONDS = 0.3
 _RUNS: frozenset[Choice] = frozenset({"run", "go", "retry"})
 _BY_STEPS = frozenset({"input", "password"})
 

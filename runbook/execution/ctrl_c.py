@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
+_PRESSED = b"c"  # no number of a signal, which is what the system's handler writes
+
 
 class CtrlC:
     """While entered, Ctrl-C makes this readable (`select`) and raises nothing."""
@@ -19,6 +21,7 @@ class CtrlC:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._before: object = None
+        self._woken = -1
         self._is_main = threading.current_thread() is threading.main_thread()
 
     def fileno(self) -> int:
@@ -27,7 +30,7 @@ class CtrlC:
     def take(self) -> int:
         """How often it was pressed since the last call."""
         try:
-            return len(os.read(self._read, 1024))
+            return os.read(self._read, 1024).count(_PRESSED)
         except BlockingIOError:
             return 0
 
@@ -41,6 +44,10 @@ class CtrlC:
             self._catch()
 
     def __enter__(self) -> "CtrlC":
+        if self._is_main:
+            # Python runs our handler between two of its own steps: a signal that comes right before a wait
+            # would be handled behind it. This is written by the system's handler, and ends the wait.
+            self._woken = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._catch()
         return self
 
@@ -48,6 +55,8 @@ class CtrlC:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._restore()
+        if self._is_main:
+            signal.set_wakeup_fd(self._woken)
         os.close(self._read)
         os.close(self._write)
 
@@ -61,4 +70,4 @@ class CtrlC:
 
     def _pressed(self, number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b"c")
+            os.write(self._write, _PRESSED)

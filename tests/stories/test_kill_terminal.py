@@ -1,6 +1,7 @@
 """The terminal is killed, hung up or Ctrl-C'd: the run goes on, waits at its question, or obeys."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runbook.evidence.folder import ExecutionFolder
+from runbook.execution.ctrl_c import CtrlC
 from runbook.execution.session import Driver, attach
 from tests.execution.staging import Script, Stage, is_running, script, until
 
@@ -230,3 +232,16 @@ def test_ctrl_c_while_the_news_of_an_open_question_are_read_leaves_too(
 
     with attach(execution, who="bob@here") as back:
         assert back.drive(script("run")).outcome == "succeeded"
+
+
+def test_ctrl_c_ends_a_wait_also_when_it_comes_right_before_it() -> None:
+    """Python's own handler would run behind the wait: the system's writes to what is waited for."""
+    with CtrlC() as pressed:
+        told = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        os.write(told, bytes([signal.SIGINT]))
+        assert select.select([pressed], [], [], 0)[0] == [pressed]
+        assert pressed.take() == 0, "it is counted once, by the handler"
+        signal.raise_signal(signal.SIGINT)
+        assert pressed.take() == 1
+    assert signal.set_wakeup_fd(-1) == -1
