@@ -108,6 +108,13 @@ def _convert(
         written = _PATH.search(message)
         parts = _parts(plain, kind, message, written["path"]) if written else ()
         unknown = _UNKNOWN.search(message)
+        if parts == ("version",) and "Invalid enum value" in message and isinstance(plain, dict):
+            raise error(
+                f"version {plain['version']} is not one that this release reads",
+                subject=name,
+                line=_line(places, parts),
+                hint="it was written for another release: use that, or say `version = 1` and mend the rest",
+            ) from problem
         if unknown is None:
             shown = message[: written.start()] if written else message
             where = f" (at {_spelled(parts)})" if parts else ""

@@ -143,7 +143,10 @@ class KernelClient:
                 subject=self.process.argv[0],
                 hint=f"{self.process.argv[0]} -m pip install ipykernel",
             )
-        return KernelError(message, subject=self.process.argv[0], hint=tail or None)
+        hint = "`runbook doctor` looks at it; `interpreter` in the machine's configuration chooses another"
+        return KernelError(
+            message, subject=self.process.argv[0], hint=f"{hint}. Its last words: {tail}" if tail else hint
+        )
 
     async def shutdown(self, *, patience_seconds: float = 2) -> None:
         """End the kernel: ask, wait, kill. Processes that steps left running on purpose stay.

@@ -68,7 +68,16 @@ def read(folder: ExecutionFolder) -> Lease:
         with contextlib.suppress(FormatError):  # just being written: it is coming or going
             data = files.read(folder.lock, limit_bytes=_LIMIT_BYTES)
             return decode_json(data, Lease, name=folder.lock.name)
-    raise NotFoundError("nobody runs this execution now", subject=folder.id)
+    raise nobody(folder.id)
+
+
+def nobody(execution: str) -> NotFoundError:
+    """No supervisor is at work there: it has ended, or died."""
+    return NotFoundError(
+        "nobody runs this execution now",
+        subject=execution,
+        hint=f"`runbook show {execution}` says how it stands; `runbook resume` goes on with what has no end",
+    )
 
 
 def private_folder(env: Mapping[str, str]) -> Path:

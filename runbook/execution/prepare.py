@@ -16,7 +16,7 @@ from runbook import __version__
 from runbook.approval import trust as trusting
 from runbook.approval.decision import Permission, Request, decide, require_permission
 from runbook.approval.trusted import Trust
-from runbook.errors import NotPermitted, RefusedError, TextRefused, TrustError
+from runbook.errors import InputError, NotPermitted, RefusedError, TextRefused, TrustError
 from runbook.evidence import folder as folders
 from runbook.evidence import given as giving
 from runbook.evidence.plan import GivenApproval
@@ -57,6 +57,7 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
     ParameterError (all problems at once), UsageError (a selection that does not go with the rest),
     NotFoundError (a step that was selected).
     """
+    _require_sayable(wanted.path)
     trust = trusting.load_or_refusal(workspace, env=around.env)
     values: tuple[Value, ...] = ()
     tree = brought.from_workspace(wanted.data, workspace=workspace, env=around.env)
@@ -82,6 +83,16 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
         given=_given(wanted, trust),
     )
     return make_plan(permission, values=values, trust=trust.files, terms=wanted.terms, facts=facts)
+
+
+def _require_sayable(path: str) -> None:
+    """Where nobody approves, any name of a file would do; but the evidence is to say it in one line."""
+    if not path.isprintable():
+        raise InputError(
+            "the name of a runbook must be one printable line: it stands in the record",
+            subject=ascii(path)[1:-1],
+            hint="rename the file",
+        )
 
 
 def _identity(wanted: Wanted, now: datetime) -> str:

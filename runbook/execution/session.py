@@ -15,7 +15,6 @@ import msgspec
 
 from runbook.errors import (
     FormatError,
-    NotFoundError,
     RunbookError,
     UnavailableError,
 )
@@ -291,7 +290,7 @@ class _Connection:
                 raise UnavailableError("another process listens on this run's socket", subject=path)
         except OSError as error:
             self._socket.close()
-            raise NotFoundError("nobody runs this execution now", subject=subject) from error
+            raise lease.nobody(subject) from error
         except BaseException:
             self._socket.close()
             raise

@@ -139,7 +139,10 @@ def sh(
         ran.began = ran.ended = _now()
         _tell_end(ran, number, f"would run: {ran.command}")
         return ran
-    _execute(ran, number, _environment(env), data, timeout)
+    try:
+        _execute(ran, number, _environment(env), data, timeout)
+    except KeyboardInterrupt:  # where in our waiting it came says nothing to anybody
+        raise KeyboardInterrupt(f"{ran.command}: {_words(ran)}") from None
     if ran.timed_out or (check and ran.code != 0):
         raise TransportError(ran) if ran.transport else CommandError(ran)
     return ran
