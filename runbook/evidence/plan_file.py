@@ -15,7 +15,12 @@ PLAN_LIMIT_BYTES: Final = 16 << 20
 
 
 def read_plan(folder: ExecutionFolder) -> PlanRecord:
-    """The plan of an execution. Raises EvidenceDamaged when it is missing or no plan of this version."""
+    """The plan of an execution. Raises EvidenceDamaged when it is missing or no plan of this version,
+    NotFoundError where it is only proposed."""
+    if folder.proposal.exists() and not folder.plan.exists():
+        raise NotFoundError(
+            "this is only proposed: nothing has run", subject=folder.id, hint=f"`runbook review {folder.id}`"
+        )
     return parse_plan(read_evidence(folder, "plan.json", limit_bytes=PLAN_LIMIT_BYTES))
 
 

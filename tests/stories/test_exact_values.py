@@ -72,6 +72,10 @@ def test_exact_values_are_proposed_approved_run_once_and_checked(ws: Path, alice
     assert inside(ws, "verify", folder.id).out.startswith(f"{folder.id}  INCOMPLETE")
     assert inside(ws, "run", folder.id).code == 3
     assert not folder.plan.exists()
+    for verb in ("audit", "resume --seal", "attach --watch", "stop"):
+        told = inside(ws, *verb.split(), folder.id)
+        assert (told.code, "next: " in told.err) == (2, True), told.err
+    assert "proposed" in inside(ws, "show", folder.id).out
 
     assert json.loads(sign(ws, said, alice, "--json").out)["lacks"] == [
         "needs one more approval by anybody who is enrolled: bob@example.com could"
