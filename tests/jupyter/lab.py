@@ -81,6 +81,9 @@ def end(child: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
 class Answering:
     """A server that somebody started, and what is asked of it."""
 
+    below = ""
+    """The folder of the workspace, below the server's own."""
+
     def __init__(self, port: int) -> None:
         self.port = port
 
@@ -107,22 +110,26 @@ class Answering:
 
     def opens(self, path: str = "runbooks/x.ipynb") -> Any:
         """The notebook, as JupyterLab gets it when it is opened or reloaded."""
-        status, said = self.ask("GET", f"/api/contents/{path}?type=notebook&content=1")
+        status, said = self.ask("GET", f"/api/contents/{self.below}{path}?type=notebook&content=1")
         assert status == 200, said
         return said["content"]
 
     def saves(self, notebook: Any, path: str = "runbooks/x.ipynb") -> None:
         """As JupyterLab saves what is open."""
-        status, said = self.ask("PUT", f"/api/contents/{path}", {"type": "notebook", "content": notebook})
+        status, said = self.ask(
+            "PUT", f"/api/contents/{self.below}{path}", {"type": "notebook", "content": notebook}
+        )
         assert status in (200, 201), said
 
 
 class Server(Answering):
-    """A running server over a workspace. Its home is the test's: `with_jupytext` decides what it loads."""
+    """A running server over workspaces. Its home is its own: `with_jupytext` decides what it loads."""
 
-    def __init__(self, root: Path, *, with_jupytext: bool) -> None:
+    def __init__(self, root: Path, *, with_jupytext: bool, home: Path) -> None:
+        self.root = root
+        self.with_jupytext = with_jupytext
         settings = {"ServerApp": {"jpserver_extensions": {"jupyterlab_jupytext": with_jupytext}}}
-        folder = Path(os.environ["HOME"]) / ".jupyter" / "jupyter_server_config.d"
+        folder = home / ".jupyter" / "jupyter_server_config.d"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "jupytext.json").write_text(json.dumps(settings))
         super().__init__(free_port())
@@ -138,8 +145,10 @@ class Server(Answering):
             f"--IdentityProvider.token={TOKEN}",
         ]
         # Before the environment's own folder, which would switch jupytext on.
-        env = {**os.environ, "JUPYTER_CONFIG_PATH": str(folder.parent)}
-        self._log = Path(os.environ["HOME"]) / "lab.log"
+        outer = ("GIT_", "SSH_", "XDG_", "RUNBOOK_", "JUPYTER_", "IPYTHON", "PYTHON")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
+        env |= {"HOME": str(home), "JUPYTER_CONFIG_PATH": str(folder.parent)}
+        self._log = home / "lab.log"
         with self._log.open("wb") as log:
             self._child = subprocess.Popen(
                 argv, cwd=root, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -218,14 +227,17 @@ class Watch:
 
 
 @contextlib.contextmanager
-def desk(folder: Path, *, with_jupytext: bool, text: str = TEXT) -> Iterator[tuple[Path, Server, Watch]]:
-    """A workspace with one pair, a server and a watch over it: the text's path, and the two, at rest."""
+def desk(server: Server, name: str, *, text: str = TEXT) -> Iterator[tuple[Path, Server, Watch]]:
+    """A workspace with one pair in a folder of the server's, and a watch over it: the text's path, and the
+    two, at rest."""
+    folder = server.root / name
+    server.below = f"{name}/"
     runbooks = folder / "runbooks"
     runbooks.mkdir(parents=True)
     (folder / "runbook.toml").write_text("version = 1\n")
     path = runbooks / "x.py"
     path.write_text(text)
-    with Server(folder, with_jupytext=with_jupytext) as server, Watch(folder) as watch:
+    with Watch(folder) as watch:
         until((runbooks / "x.ipynb").exists, "the notebook is made")
         watch.settles()
         yield path, server, watch

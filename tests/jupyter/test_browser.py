@@ -35,7 +35,9 @@ class Desk:
         self._pictures = 0
 
     def opens(self) -> None:
-        self.browser.goes_to(f"http://127.0.0.1:{self.server.port}/lab/tree/runbooks/x.ipynb?token={TOKEN}")
+        # A desktop of JupyterLab's for each test: the tabs of another one are not opened again.
+        there = f"workspaces/{self.text.parents[1].name}/tree/{self.server.below}runbooks/x.ipynb"
+        self.browser.goes_to(f"http://127.0.0.1:{self.server.port}/lab/{there}?token={TOKEN}")
         self.sees(lambda: len(self.sources) == 2, "the notebook's cells")
 
     def reloads(self) -> None:
@@ -65,9 +67,16 @@ class Desk:
             raise AssertionError(f"{error}; {self.sources}; {self.outputs}; see {self.look()}") from None
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root, home = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("home")
+    with Server(root, with_jupytext=False, home=home) as made:
+        yield made
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Desk]:
-    with desk(tmp_path / "ws", with_jupytext=False) as (text, server, watch), Browser() as browser:
+def place(server: Server, tmp_path: Path) -> Iterator[Desk]:
+    with desk(server, tmp_path.name) as (text, _, watch), Browser() as browser:
         made = Desk(text, server, watch, browser)
         made.opens()
         yield made

@@ -1,6 +1,7 @@
 """Pairs edited through a real Jupyter server, with and without jupytext's own contents manager in it."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,11 +21,20 @@ pytestmark = [
 Desk = tuple[Path, Server, Watch]
 
 
-@pytest.fixture(params=[False, True], ids=["alone", "with-jupytext"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    with desk(tmp_path / "ws", with_jupytext=request.param) as made:
-        status, _ = made[1].ask("GET", "/api/contents/runbooks/x.py?type=notebook")
-        assert (status == 200) is request.param, "the server has another contents manager than the test wants"
+@pytest.fixture(scope="module", params=[False, True], ids=["alone", "with-jupytext"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests of this page, each in a folder of its own: a start takes many seconds."""
+    root, home = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("home")
+    with Server(root, with_jupytext=request.param, home=home) as made:
+        yield made
+
+
+@pytest.fixture
+def place(server: Server, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    name = re.sub(r"\W+", "-", request.node.originalname)
+    with desk(server, name) as made:
+        status, _ = server.ask("GET", f"/api/contents/{name}/runbooks/x.py?type=notebook")
+        assert (status == 200) is server.with_jupytext, "another contents manager than the test wants"
         yield made
 
 
@@ -157,11 +167,13 @@ def test_two_who_undo_each_other_are_noticed_and_left_alone(place: Desk) -> None
     assert len(watch.rounds) == count, "it went on, although it said that it stops"
 
 
-def test_a_pairing_of_jupytexts_own_is_said_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_pairing_of_jupytexts_own_is_said_and_loses_nothing(server: Server) -> None:
+    if not server.with_jupytext:
+        pytest.skip("there is no jupytext in this server")
     paired = (
         HEADER.replace("# jupyter:\n", "# jupyter:\n#   jupytext:\n#     formats: ipynb,py:percent\n") + BODY
     )
-    with desk(tmp_path / "ws", with_jupytext=True, text=paired) as (text, server, watch):
+    with desk(server, "paired", text=paired) as (text, server, watch):
         said = watch.says("jupytext")
         assert "formats: ipynb,py:percent" in said["message"]
         assert "time stamps" in said["message"]
