@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 
 from runbook.cli import describe, show
-from runbook.cli.around import has_terminal
+from runbook.cli.around import has_terminal, surroundings
+from runbook.cli.editing import Editing
 from runbook.cli.main import exit_code
 from runbook.cli.newer import Newer
 from runbook.cli.terminal import Quiet, Terminal
@@ -86,6 +87,7 @@ def sit(session: Session, folder: ExecutionFolder, *, root: Path, quiet: bool, a
             blobs=Blobs(folder.blobs),
             out=out,
             remark=Newer(root, planned_record(folder)),
+            editing=Editing(read(folder.runbook.read_bytes()).runbook, surroundings().env),
         )
     try:
         return session.drive(driver)

@@ -11,8 +11,10 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from runbook.cli.editing import Editing
 from runbook.cli.hidden import Echo
 from runbook.cli.screen import Screen
+from runbook.errors import RunbookError
 from runbook.evidence import inert, messages
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event
@@ -64,10 +66,13 @@ class Terminal:
         out: TextIO | None = None,
         source: TextIO | None = None,
         remark: Callable[[], str | None] = lambda: None,
+        editing: Editing | None = None,
     ) -> None:
         self._sources = sources  # step name → its exact source, shown before it runs
         self._blobs = blobs
         self._remark = remark  # what the person should know before the next step, once
+        self._editing = editing or Editing(None, {})
+        self._edited: str | None = None  # what was written at the question that is open
         self._screen = Screen(out or sys.stdout)
         self._in = source or sys.stdin
         self._echo = Echo(self._in)
@@ -109,6 +114,14 @@ class Terminal:
         again = f" (attempt {event['attempt']})" if event.get("attempt", 1) > 1 else ""
         self._line(f"> {event['step']}{again}", "bold")
         self._show_source(event["step"])
+        if deviation := event.get("deviation"):
+            self._line(f"! edited by {deviation['by']}: {deviation['words']}", "yellow")
+            if self._editing.ran(event["step"], deviation["text"]):
+                self._show_changes(event["step"], deviation["text"])
+
+    def _show_changes(self, step: str, source: str) -> None:
+        for line in self._editing.changes(step, source).split("\n"):
+            self._line(f"    {line}".rstrip(), "dim")
 
     def _tell_remark(self) -> None:
         words = self._remark()
@@ -250,13 +263,31 @@ class Terminal:
         if choice in _RUNS and question.typed is not None:
             self._line(f"  this step is marked danger: type its name, {question.typed}", "yellow")
             return None
+        if choice == "edit" and not self._edit(question.step):
+            return None
         step = None
-        if choice in ("undo", "check") and words:
-            step, words = words.strip(), ""
-        if choice in WORDED and not words.strip():
+        if choice == "edit" or (choice in WORDED and not words.strip()):
             self._chosen = choice
             return None
+        if choice in ("undo", "check") and words:
+            step, words = words.strip(), ""
         return Answer(question=question.number, choice=choice, words=words.strip(), step=step)
+
+    def _edit(self, step: str) -> bool:
+        """Have the step edited and show what changed; whether there is something to run."""
+        try:
+            self._edited = self._editing.write(step)
+        except RunbookError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            self._line(f"  not edited: {error.message}{hint}", "yellow")
+            return False
+        finally:
+            self._forget_typed()
+        if self._edited is None:
+            self._line("  nothing was changed", "yellow")
+            return False
+        self._show_changes(step, self._edited)
+        return True
 
     def _worded(self, question: Question, words: str) -> Answer | None:
         """The choice that was made before, with the words it waited for; None when there are none."""
@@ -264,7 +295,8 @@ class Terminal:
         if choice is None or not words:
             self._line("  it needs words", "yellow")
             return None
-        return Answer(question=question.number, choice=choice, words=words)
+        source = self._edited if choice == "edit" else None
+        return Answer(question=question.number, choice=choice, words=words, source=source)
 
     def _read(self, prompt: str, wake: int) -> str | None:
         """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""
@@ -300,6 +332,7 @@ _ASKED: dict[Choice, str] = {
     "continue": "why go on?",
     "decline": "why was it not done?",
     "note": "note:",
+    "edit": "why is it edited?",
 }
 
 

@@ -43,6 +43,7 @@ VERBS: dict[str, Verb] = {
     "resume": Verb("living", "Executions", "Go on with a run whose supervisor died."),
     "undo": Verb("living", "Executions", "Take back what a run did, in reverse order."),
     "audit": Verb("evidence", "Executions", "Write or print the audit of an execution."),
+    "deviations": Verb("deviating", "Executions", "List steps that ran edited, or make a patch of them."),
     "sync": Verb("pairs", "Pairs", "Bring texts and notebooks in step, once."),
     "watch": Verb("pairs", "Pairs", "Keep them in step while they are edited."),
     "resolve": Verb("pairs", "Pairs", "Settle what both sides changed."),

@@ -8,6 +8,7 @@ from runbook.evidence.account import Account, AttemptAccount, Remarks, StepAccou
 from runbook.evidence.events import Event
 from runbook.evidence.outputs import Outputs, Rich, Text
 from runbook.evidence.page import Block, Facts, Heading, Listing, Paragraph, Picture, Said, Words
+from runbook.text.edited import difference
 
 _OUTPUT_ROOM = inert.Room(head_lines=200, tail_lines=50, head_characters=32_000, tail_characters=8_000)
 _WITHDRAWN_ROOM = inert.Room(head_lines=10, tail_lines=5, head_characters=1_000, tail_characters=500)
@@ -45,6 +46,7 @@ def _step(step: StepAccount, source: str, get: messages.Get) -> Iterator[Block]:
     yield Listing(source, "python" if planned.kind == "code" else "text")
     for told in step.attempts:
         yield from _attempt(told, planned.source, get)
+        yield from _edit(told, source)
     yield from _remarks(step.remarks)
 
 
@@ -87,6 +89,17 @@ def _attempt(told: AttemptAccount, planned_source: str, get: messages.Get) -> It
         rows.append(("error", (Said(_cut_line(attempt.error)),)))
     yield Facts(tuple(rows))
     yield from _outputs(told.outputs, get)
+
+
+def _edit(told: AttemptAccount, source: str) -> Iterator[Block]:
+    """What somebody changed for this attempt, and why."""
+    attempt = told.attempt
+    if attempt.edited is None:
+        return
+    yield Paragraph(
+        ("Edited for attempt ", f"{attempt.number}", *_by(attempt.by), ", saying ", Said(attempt.edited_for))
+    )
+    yield from _listing(difference(source, attempt.edited), _OUTPUT_ROOM)
 
 
 def _by(by: str) -> Words:
@@ -239,7 +252,10 @@ def told(event: Event) -> Words:
 def short(event: Event) -> Words:
     """The one or two words of an event that a timeline needs."""
     parts: list[str | Said] = []
-    for key in _AGENT_KEYS if event.kind == "agent" else _SHORT_KEYS:
+    keys: tuple[str, ...] = _AGENT_KEYS if event.kind == "agent" else _SHORT_KEYS
+    if event.kind == "note" and event.text("about"):  # ours, on the run as a whole: it stands nowhere else
+        keys = ("words",)
+    for key in keys:
         value = event.payload.get(key)
         if isinstance(value, str | int) and value != "":
             parts += [f", {key} ", Said(_cut_line(str(value)))]

@@ -9,15 +9,15 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 |---|---|---|
 | `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by`, `variables` (names of the header's `env` that pass to the steps), `unset` (those that nobody set) |
 | `kernel-started` | the kernel answered | `session` (whose requests are ours), `adopted` (it was there before), `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
-| `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by` |
+| `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by`, `deviation` (of an edited step alone: `text` that runs, `words` why, `by`) |
 | `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
 | `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
 | `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
-| `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password` |
+| `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password`, `source` (sha256) is there for `edit` alone |
 | `attested` / `declined` | a manual step was done / refused by a person | `step`, `by`, `words` |
-| `note` | the operator, a step or (`by`: `runbook`) we wrote a remark | `by`, `words`, `step` |
+| `note` | the operator, a step or (`by`: `runbook`) we wrote a remark | `by`, `words`, `step`, `about` (`secrets`: how often they were masked, or that one can't be) |
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |
 | `attached` | a file that a step attached is among the blobs | `step`, `name` (what the step calls it), `path` (where it lay, the step's word), `bytes`, `sha256` (its name in `blobs/`) |
 | `agent` | a step asked the operator's SSH agent for something | `what`: `signed` (with `key`, a fingerprint, for the login of `user`), `refused` (`reason`), `closed` (the end: how many were `signed` and `refused` in all; of each the first ones have events) |

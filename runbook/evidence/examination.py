@@ -2,9 +2,10 @@
 
 The chain says that lines were not changed since; this says that they make sense: 1 the first event opens
 the run of this very plan; 2 nothing comes after `sealed`; 3 steps are the plan's, attempts are counted one by
-one, each end has its start; 4 the source of each attempt is the planned one, and what the kernel says it
-executed is that source; 5 no end claims `succeeded` without the kernel's reply, or against it; 6 the seal's
-words are what the events come to; 7 the monotonic clock never runs back, but where a supervisor went on.
+one, each end has its start; 4 the source of each attempt is the planned one, or one that a person wrote in
+its place for this very attempt, and said why; what the kernel says it executed is that source; 5 no end
+claims `succeeded` without the kernel's reply, or against it, or for an edited source; 6 the seal's words are
+what the events come to; 7 the monotonic clock never runs back, but where a supervisor went on.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,10 @@ class Examiner:
 
     def __init__(self, plan: PlanRecord, *, plan_digest: str) -> None:
         self._plan_digest = plan_digest
+        self._attended = plan.kind == "interactive" and not plan.dry_run
+        self._edits: dict[
+            str, tuple[str, str]
+        ] = {}  # step → source and words of an `edit` that did not run yet
         self._steps: Mapping[str, PlannedStep] = {step.name: step for step in plan.steps}
         self._attempts: dict[str, int] = {}
         self._open: dict[str, str] = {}  # step → source of the attempt that has no end yet
@@ -44,6 +49,8 @@ class Examiner:
             self._say(line, "a step that the plan does not have")
             return
         match event.kind:
+            case "answer" if event.text("choice") == "edit" and event.text("how") == "terminal":
+                self._edits[name] = (event.text("source"), event.text("words"))
             case "step-started":
                 self._started(event, name)
             case "step-ended":
@@ -86,16 +93,39 @@ class Examiner:
             self._say(line, f"attempt {event.number('attempt')} of {name!r} where {attempt} is due")
         if planned.kind != "code":
             self._say(line, f"{name!r} is no code and was started")
-        if event.text("source") != planned.source and not event.payload.get("deviation"):
-            self._say(line, f"the source of {name!r} is not the planned one")
+        problem = self._not_planned(event, planned)
+        if problem:
+            self._say(line, problem)
         self._open[name] = event.text("source")
+
+    def _not_planned(self, event: Event, planned: PlannedStep) -> str | None:
+        """What is wrong with the source that this attempt ran; None for the planned one, and for an edit."""
+        deviation, source, name = event.payload.get("deviation"), event.text("source"), planned.name
+        if deviation is None:
+            return None if source == planned.source else f"the source of {name!r} is not the planned one"
+        text, words = (
+            (deviation.get("text"), deviation.get("words"))
+            if isinstance(deviation, Mapping)
+            else (None, None)
+        )
+        if not self._attended:
+            return f"{name!r} was edited where nobody may"
+        if not isinstance(text, str) or hex_digest(text.encode("utf-8", "surrogatepass")) != source:
+            return f"the text of the edited {name!r} is not the source that ran"
+        if source == planned.source:
+            return f"{name!r} is called edited, and ran as planned"
+        if not words or self._edits.pop(name, None) != (source, words):
+            return f"nobody said that {name!r} should run so"
+        return None
 
     def _ended(self, event: Event, name: str) -> None:
         line = event.seq + 1
         if name not in self._open:
             self._say(line, f"an end of {name!r} without a start")
             return
-        del self._open[name]
+        is_edited = self._open.pop(name) != self._steps[name].source
+        if event.text("state") == ("succeeded" if is_edited else "deviated"):
+            self._say(line, f"{name!r} is called {event.text('state')}, and ran as {_ran(is_edited)}")
         if event.text("state") not in ("succeeded", "deviated"):
             return
         if event.text("reply") != "ok":
@@ -119,3 +149,7 @@ class Examiner:
         code = content.get("code") if isinstance(content, Mapping) else None
         if isinstance(code, str) and hex_digest(code.encode("utf-8", "surrogatepass")) != self._open[name]:
             self._say(event.seq + 1, f"the kernel executed something else than {name!r} says")
+
+
+def _ran(is_edited: bool) -> str:
+    return "edited" if is_edited else "planned"

@@ -162,6 +162,7 @@ def _attempt(told: AttemptAccount) -> dict[str, object]:
         "ms": attempt.ms,
         "reason": attempt.reason,
         "withdrawn": told.outputs.withdrawn.count if told.outputs.withdrawn else 0,
+        **({} if attempt.edited is None else {"edited": attempt.edited, "words": attempt.edited_for}),
     }
 
 

@@ -9,7 +9,7 @@ Nobody writes a state down and has it believed: it follows from the events, the 
 - What nothing is said about is `pending`, whatever became of the run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -43,6 +43,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     ms: int | None
     reason: str
     error: str
+    edited: str | None = None  # the source, where it is not the planned one, and why that ran
+    edited_for: str = ""
 
 
 class StepStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +115,9 @@ class _Step:
         self.when: str | None = None
 
     def start(self, event: Event) -> None:
+        deviation = event.payload.get("deviation")
+        edit: Mapping[str, object] = deviation if isinstance(deviation, Mapping) else {}
+        text, words = edit.get("text"), edit.get("words")
         self.attempts.append(
             Attempt(
                 number=event.number("attempt", len(self.attempts) + 1),
@@ -126,6 +131,8 @@ class _Step:
                 ms=None,
                 reason="",
                 error="",
+                edited=text if isinstance(text, str) else None,
+                edited_for=words if isinstance(words, str) else "",
             )
         )
         self.settled = None

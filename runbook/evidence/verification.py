@@ -12,7 +12,8 @@ In this order, each step on its own, so that one lie does not hide the next:
 the planned one: digests, values, the source of every step; the included files are the planned ones, and those
 of the header's digest; 4 the kept trust files are those of the start record, and by them the approvals of
 exact values counted (`given`); 5 the journal's chain holds; 6 its events tell one story that can be true
-(`examination`); 7 the seal reads, and says what journal and start say; 8 every file is in the manifest with
+(`examination`), and steps were edited only where the kept policy allows it (`deviations`); 7 the seal reads,
+and says what journal and start say; 8 every file is in the manifest with
 its digest, and no other is there; 9 record and audit are what the same renderer makes of the rest.
 """
 
@@ -28,6 +29,7 @@ from runbook.evidence import given, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import Told, finished_steps, render
+from runbook.evidence.deviations import deviations_of, recheck
 from runbook.evidence.examination import Examiner
 from runbook.evidence.folder import ExecutionFolder, evidence_names
 from runbook.evidence.included import read_kept
@@ -102,6 +104,7 @@ class _Check:
             ("trust", self._trust),  # 4
             ("approvals", self._given),
             ("journal", self._journal),  # 5 and 6
+            ("deviations", self._deviations),
             ("seal", self._seal),  # 7
             ("manifest", self._manifest),  # 8
             ("derived", self._derived),  # 9
@@ -254,6 +257,19 @@ class _Check:
                 "INCOMPLETE", "journal", "the last line was cut", file="journal.jsonl", line=reader.length + 1
             )
         self._find("INCOMPLETE", "run", "a supervisor is at work" if alive else "it ended without a seal")
+
+    def _deviations(self) -> None:
+        if self.plan is None or self.start is None or self.runbook is None:
+            return
+        if self.account is None or self.sources is None:
+            return
+        found = deviations_of(self.account, self.sources)
+        if not found:
+            return
+        names = tuple(name for name, _ in self.start.trust)
+        trust = given.trust_of(self.folder, names, described=self.plan.trust)
+        for step, words in recheck(found, self.runbook, self.plan, trust):
+            self._find("TAMPERED", "deviations", f"{step} {words}", file="journal.jsonl")
 
     def _seal(self) -> None:
         if not self.folder.is_sealed():

@@ -9,12 +9,22 @@ from runbook.execution.questions import Choice, Question
 EndReason = Literal["done", "failed", "stopped", "kernel-died"]
 
 
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that somebody wrote in the place of the reviewed one, and why."""
+
+    source: str
+    words: str
+    by: str
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """Send the step to the kernel. `by`: a person, or `text` when the text asks for another attempt."""
+    """Send the step to the kernel, for this one attempt as `edit` has it. `by`: a person, or `text` when the
+    text asks for another attempt."""
 
     step: str
     attempt: int
     by: str
+    edit: Edit | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

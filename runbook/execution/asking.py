@@ -6,11 +6,11 @@ from runbook.evidence.plan import PlannedStep
 from runbook.execution.questions import WORDED, Answer, Asks, Choice, Question
 
 CHOICES: dict[Asks, tuple[Choice, ...]] = {
-    "start": ("run", "go", "skip", "undo", "note", "stop"),
-    "confirm": ("run", "go", "skip", "undo", "note", "stop"),
-    "danger": ("run", "go", "skip", "undo", "note", "stop"),
+    "start": ("run", "go", "skip", "edit", "undo", "note", "stop"),
+    "confirm": ("run", "go", "skip", "edit", "undo", "note", "stop"),
+    "danger": ("run", "go", "skip", "edit", "undo", "note", "stop"),
     "manual": ("done", "decline", "skip", "undo", "note", "stop"),
-    "failed": ("retry", "continue", "check", "undo", "note", "stop"),
+    "failed": ("retry", "edit", "continue", "check", "undo", "note", "stop"),
     "held": ("run", "skip", "undo", "note", "stop"),
     "input": ("say",),
     "password": ("say",),
@@ -26,6 +26,8 @@ def require_fit(question: Question, answer: Answer) -> None:
         raise InputError("the name that was typed is not the step's", hint=f"type {question.typed} to run it")
     if answer.choice in WORDED and not words:
         raise InputError(f"{answer.choice!r} needs a reason in words")
+    if (answer.choice == "edit") != (answer.source is not None):
+        raise InputError("an edited step goes with `edit`, and with nothing else")
     offered = question.undo if answer.choice == "undo" else question.check
     if answer.choice in ("undo", "check") and answer.step is not None and answer.step not in offered:
         raise InputError(f"{answer.step!r} is not offered here", hint=f"say {', '.join(offered)}")

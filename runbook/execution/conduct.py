@@ -11,10 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from runbook.canonical import hex_digest
 from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
-from runbook.execution.actions import Action, Ask, Attest, End, EndReason, Note, Run, Settle, Skip
+from runbook.execution.actions import Action, Ask, Attest, Edit, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.asking import CHOICES, require_fit, words_of
 from runbook.execution.order import is_declaration, ordered
 from runbook.execution.past import DONE_WELL, Past
@@ -24,7 +25,10 @@ _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
 
 
 class Conduct:
-    """The state of one run. `steps` are the plan's, in the order of the text; `undo`: see `order`."""
+    """The state of one run. `steps` are the plan's, in the order of the text; `undo`: see `order`.
+
+    `deviations`: whether a step may be run as somebody edited it. An edit counts for one attempt.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Conduct:
         approved: bool,
         by: str,
         undo: Sequence[str] = (),
+        deviations: bool = False,
     ) -> None:
         self._steps = {step.name: step for step in steps}
         self._order = ordered(steps, undo=undo)
@@ -42,6 +47,9 @@ class Conduct:
         self._approved = approved
         self._by = by  # who let the run go on last
         self._going = unattended
+        self._deviations = deviations
+        self._edits: dict[str, Edit] = {}  # how a step is to run next time
+        self._rewritten: set[str] = set()  # steps whose last attempt was an edited one
         self._queue: deque[Action] = deque()
         self._states: dict[str, StepState] = {}
         self._attempts: dict[str, int] = {}
@@ -62,6 +70,7 @@ class Conduct:
         self._ran = list(past.ran)
         self._unresolved = list(past.unresolved)
         self._number = past.questions
+        self._rewritten = set(past.edited)
         while self._at < len(self._order) and self._is_passed(self._order[self._at], past):
             self._at += 1
         if renewed:
@@ -69,6 +78,11 @@ class Conduct:
                 name
                 for name, step in self._steps.items()
                 if self._states.get(name) == "succeeded" and (is_declaration(step) or "setup" in step.tags)
+            ]
+            self._unresolved += [  # which text a new kernel gets is for a person to say
+                name
+                for name, step in self._steps.items()
+                if self._states.get(name) == "deviated" and "setup" in step.tags
             ]
 
     def recovered(self, step: str, state: StepState) -> None:
@@ -88,6 +102,8 @@ class Conduct:
         else:
             self._states[step.name] = state
         self._going = False
+        if action.edit is not None:
+            self._edits[step.name] = action.edit
         if self._unattended:
             self._end = "stopped"
             return End(reason="stopped")
@@ -148,8 +164,10 @@ class Conduct:
             case "run" | "go" | "retry":
                 self._let_run(question.step, going=answer.choice == "go")
             case "skip":
+                self._edits.pop(question.step, None)
                 self._leave_out(question.step, words)
             case "continue":
+                self._edits.pop(question.step, None)
                 self._unresolved.remove(question.step)
                 self._pass_by(question.step)
             case "done" | "decline":
@@ -165,7 +183,7 @@ class Conduct:
             case "stop":
                 self._end = "stopped"
             case "edit":
-                raise RuntimeError("edit is not offered by any question")
+                self._edit(question, Edit(source=answer.source or "", words=words, by=by))
         return question
 
     def ask_input(self, step: str, prompt: str, *, hidden: bool = False) -> Ask:
@@ -250,7 +268,8 @@ class Conduct:
         if self._cleared == step.name:
             self._cleared = None
             return self._run(step)
-        if "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
+        is_reviewed = step.name not in self._rewritten
+        if is_reviewed and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
             return self._run(step, by="text")
         if self._unattended:
             self._end = "failed"
@@ -264,7 +283,9 @@ class Conduct:
             self._ran.remove(step.name)
         self._ran.append(step.name)
         self._states[step.name] = "running"
-        return Run(step=step.name, attempt=attempt, by=by or self._by)
+        edit = self._edits.pop(step.name, None)
+        (self._rewritten.discard if edit is None else self._rewritten.add)(step.name)
+        return Run(step=step.name, attempt=attempt, by=by or self._by, edit=edit)
 
     def _ask(self, step: PlannedStep, asks: Asks) -> Ask:
         self._asked = self._question(step, asks)
@@ -279,12 +300,15 @@ class Conduct:
         ]
         if self._detours:  # an undo that was asked for can be given up again
             choices = [choice for choice in choices if choice not in ("go", "undo")]
+        if not self._may_edit(step):
+            choices = [choice for choice in choices if choice != "edit"]
         return Question(
             number=self._number,
             step=step.name,
             asks=asks,
             choices=tuple(choices),
-            words=words_of(step, asks, self._states.get(step.name)),
+            words=words_of(step, asks, self._states.get(step.name))
+            + (" It runs as it was edited." if step.name in self._edits else ""),
             typed=step.name if asks == "danger" or (asks == "failed" and "danger" in step.tags) else None,
             undo=undo,
             check=check if "check" in choices else (),
@@ -313,6 +337,19 @@ class Conduct:
             return
         self._cleared = step
         self._going = going
+
+    def _may_edit(self, step: PlannedStep) -> bool:
+        return self._deviations and step.kind == "code" and not is_declaration(step)
+
+    def _edit(self, question: Question, edit: Edit) -> None:
+        """Run the step as edited; where its name has to be typed, that is asked again. Edited back to what
+        was reviewed, it is as before."""
+        self._edits.pop(question.step, None)
+        if hex_digest(edit.source.encode("utf-8")) == self._steps[question.step].source:
+            return
+        self._edits[question.step] = edit
+        if question.typed is None:
+            self._let_run(question.step, going=False)
 
     def _leave_out(self, step: str, words: str) -> None:
         if self._detours:  # an `undoes` step that is not wanted after all may be wanted later

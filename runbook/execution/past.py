@@ -22,6 +22,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     m: int
     requests: frozenset[str] = frozenset()
     reply: Event | None = None  # the kernel's reply, when the journal has it
+    edited: bool = False  # it ran what somebody wrote in the place of the reviewed source
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     sessions: frozenset[str]
     spooled: int
     sealed: bool  # its last word is there; what a crash kept from being written is the seal behind it
+    edited: frozenset[str]  # the steps whose last attempt was an edited one
     ended: int  # the number of the last kernel whose end was told, 0 for none; they count from 1
 
 
@@ -54,6 +56,7 @@ class Gatherer:
         self._continued: set[str] = set()
         self._questions = 0
         self._open: Open | None = None
+        self._edited: set[str] = set()
         self._requests: dict[str, str] = {}
         self._sessions: set[str] = set()
         self._spooled = 0
@@ -102,6 +105,7 @@ class Gatherer:
             sessions=frozenset(self._sessions - {""}),
             spooled=self._spooled,
             sealed=self._sealed,
+            edited=frozenset(self._edited),
             ended=self._kernel_ended,
         )
 
@@ -119,7 +123,9 @@ class Gatherer:
     def _started(self, event: Event, step: str) -> None:
         self._attempts[step] = event.number("attempt")
         self._states[step] = "running"
-        self._open = Open(step=step, attempt=event.number("attempt"), t=event.t, m=event.m)
+        edited = "deviation" in event.payload
+        (self._edited.add if edited else self._edited.discard)(step)
+        self._open = Open(step=step, attempt=event.number("attempt"), t=event.t, m=event.m, edited=edited)
         self._ran = [*(each for each in self._ran if each != step), step]
         self._continued.discard(step)
 

@@ -29,7 +29,7 @@ Choice = Literal[
     "stop",  # end the run here; words may say why
 ]
 
-WORDED: frozenset[Choice] = frozenset({"skip", "continue", "decline", "note"})
+WORDED: frozenset[Choice] = frozenset({"skip", "continue", "decline", "note", "edit"})
 """The choices that are nothing without words."""
 
 
@@ -52,9 +52,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was said to question `question`. `step` names the step for `undo` and `check` (None: the first
-    one offered). Who said it is added by the supervisor, from the connection."""
+    one offered); `source` is what `edit` runs in its place. Who said it is added by the supervisor, from the
+    connection."""
 
     question: int
     choice: Choice
     words: str = ""
     step: str | None = None
+    source: str | None = None

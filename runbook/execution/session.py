@@ -164,21 +164,25 @@ class Session:
     def _ask(self, driver: Driver) -> None:
         question = self._question
         assert question is not None
-        answer = driver.ask(question, self._connection.fileno())
-        if answer is not None:
+        is_refused = True
+        while is_refused:  # nothing else need happen before it is asked again
+            answer = driver.ask(question, self._connection.fileno())
+            if answer is None:
+                return
             self._connection.send(Said(answer=answer))
             # The question stays as it is until the supervisor says what became of the answer.
-            self._await_word(driver)
+            is_refused = self._await_word(driver)
 
-    def _await_word(self, driver: Driver) -> None:
-        """Until the supervisor has taken the answer, or said why not."""
+    def _await_word(self, driver: Driver) -> bool:
+        """Until the supervisor has taken the answer, or (True) said why not."""
         while self._over is None and not self._connection.is_gone:
             message = self._connection.receive()
             if message is None:
-                return
+                return False
             self._take(message, driver)
             if isinstance(message, Asked | Told | Away):
-                return
+                return isinstance(message, Told)
+        return False
 
     def _interrupt(self) -> None:
         self._interrupts += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
-from runbook.execution import kernel_tree
+from runbook.execution import deviating, kernel_tree
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
@@ -77,6 +77,7 @@ class Supervision:
     # what terminals say (control.Listener)
 
     def answered(self, answer: Answer, *, by: str) -> None:
+        deviating.require_fit(self._plan, self._conduct.open_question, answer)
         question = self._conduct.answered(answer, by=by)
         tell_answer(self._chronicle, question, answer, by=by, how="terminal")
         if question.asks in ("input", "password") and self._typed is not None and not self._typed.done():
@@ -131,6 +132,7 @@ class Supervision:
         doubt = self._chronicle.doubt()
         if state == "succeeded" and doubt is not None:
             state, reason = "unknown", doubt
+        state = deviating.state_of(state, is_edited=still_open.edited)
         self._chronicle.settle(still_open.step)
         ended = (still_open.step, still_open.attempt)
         ms = milliseconds(still_open, reply)
@@ -184,7 +186,7 @@ class Supervision:
         client = await self._ready()
         if client is None:
             return
-        step, planned = self._plan.step(action.step), self._plan.planned(action.step)
+        step, planned = deviating.step_of(self._plan, action), self._plan.planned(action.step)
         refusal = None if self.guard is None else self.guard(step)
         if refusal is not None:
             await self._hold(action, refusal)
@@ -195,8 +197,8 @@ class Supervision:
             step=action.step,
             index=planned.index,
             attempt=action.attempt,
-            source=planned.source,
             by=action.by,
+            **deviating.told(self._plan, action),
         )
         self._chronicle.boundary()
         if self._chronicle.broken.done():
@@ -256,6 +258,7 @@ class Supervision:
         doubt = self._chronicle.doubt() or (FOREIGN if reply.foreign else None)
         if state == "succeeded" and doubt is not None:
             state, reason = "unknown", doubt
+        state = deviating.state_of(state, is_edited=action.edit is not None)
         self._chronicle.settle(action.step)
         if not reply.complete:
             self._chronicle.tell("gap", what="output", count=None, step=action.step)

@@ -30,6 +30,7 @@ from runbook.evidence.story import Story
 from runbook.execution import (
     agent,
     brought,
+    deviating,
     family,
     kernel_launch,
     lease,
@@ -257,6 +258,7 @@ class _Run:
             approved=record.approved,
             by=self._handed.who,
             undo=plan_folder.selection_of(record).undo,
+            deviations=deviating.are_allowed(self._plan),
         )
         supervision = Supervision(
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds

@@ -1,5 +1,6 @@
 """Telling: the events that take more than a line to write, in one spelling for whoever writes them."""
 
+from runbook.canonical import hex_digest
 from runbook.evidence.events import StepState
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_values import Reply
@@ -27,6 +28,7 @@ def tell_answer(chronicle: Chronicle, question: Question, answer: Answer, *, by:
         words="" if question.asks == "password" else answer.words.strip(),
         by=by,
         how=how,
+        **({} if answer.source is None else {"source": hex_digest(answer.source.encode("utf-8"))}),
     )
 
 
