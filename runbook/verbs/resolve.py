@@ -21,7 +21,8 @@ def resolve(
     workspace: Workspace, name: str, *, take: Answer, around: Surroundings, now: datetime
 ) -> PairReport:
     """Settle it. `edit` opens a copy of the text and the conflict copy in the person's editor; what they save
-    counts. Raises UsageError when nothing is disputed, DeclinedError when they save nothing."""
+    counts. Where nothing is disputed it is a sync. Raises UsageError for a text that is no runbook,
+    DeclinedError when they save nothing."""
     place = place_of(workspace, around)
     pair = pair_named(workspace, name, around=around)
     edited = _edited(place, pair, around) if take == "edit" else None

@@ -194,3 +194,20 @@ def test_json_has_every_field_of_a_report(bench: Bench, call: Caller) -> None:
     said = call(bench.root, "sync", "--json")
     (pair,) = json.loads(said.out)["pairs"]
     assert {"name", "notebook", "action", "message", "problems", "cells", "stale", "conflict"} <= pair.keys()
+
+
+def test_a_damaged_state_is_said_once_and_set_aside(bench: Bench, call: Caller) -> None:
+    call(bench.root, "sync")
+    log = bench.place.state / "pairs-1.log"
+    log.write_bytes(b"garbage\n")
+    said = call(bench.root, "sync", "--json")
+
+    assert (said.code, len(said.json["notes"])) == (0, 1)
+    assert said.json["notes"][0].startswith("the state of pairs was damaged: it is set aside as ")
+    assert log.with_name("pairs-1.log.damaged-1").read_bytes() == b"garbage\n"
+    log.write_bytes(b"garbage\n")
+    first, second = call(bench.root, "sync").out.splitlines()
+    assert first.startswith("note: the state of pairs was damaged: it is set aside as ")
+    assert first.endswith("pairs-1.log.damaged-2, and pairs are compared anew")
+    assert second == "1 pair in step"
+    assert call(bench.root, "sync").out == "1 pair in step\n"
