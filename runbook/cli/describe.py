@@ -221,7 +221,11 @@ def _reach(record: PlanRecord) -> list[tuple[str, str]]:
 def _values(record: PlanRecord) -> None:
     show.table(
         [
-            (f"  {v.name}", f"= {plain(v.literal) if v.literal is not None else '(secret)'}", f"({v.origin})")
+            (
+                f"  {v.name}",
+                f"= {plain(v.literal) if v.literal is not None else f'(secret: {v.source})'}",
+                f"({v.origin})",
+            )
             for v in record.values
         ]
     )

@@ -175,10 +175,11 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
                 "there is no terminal to ask at",
                 hint="say --unattended --env NAME, or --detach and `runbook attach` later",
             )
+        fetched = running.fetched(stage, record)
         if made is None:
-            return running.go(stage, planned.path, record, ahead=ahead)
+            return running.go(stage, planned.path, record, ahead=ahead, fetched=fetched)
         execution = verb.write_plan(stage.workspace, made, around=stage.around)
-        return running.go(stage, execution, record, ahead=ahead)
+        return running.go(stage, execution, record, ahead=ahead, fetched=fetched)
 
 
 def _refusals(go: Callable[[], int], *, json: bool) -> int:

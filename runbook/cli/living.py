@@ -104,8 +104,10 @@ def resume(
         verb.seal(here, folder, around=around)
         show.say(f"sealed: {here.relative(folder.path)}; `runbook audit {folder.id}` shows it")
         return
+    verb.require_left(folder)
     record = running.planned_record(folder)
-    with verb.resume(here, folder, around=around) as session:
+    fetched = running.fetched(running.Stage(workspace=here, around=around, json=False), record)
+    with verb.resume(here, folder, around=around, fetched=fetched) as session:
         describe.banner(record)
         result = running.sit(session, folder, root=here.root, quiet=False, attended=True)
     raise typer.Exit(running.tell_end(result, here.relative(folder.path), json=False))
@@ -128,7 +130,8 @@ def undo(execution: Execution) -> None:
     folder = names.require_execution(here, execution, cwd=around.cwd)
     with launch.ahead(around) as ahead:
         made = verb.make_plan(here, folder, around=around, now=clock.now())
-        written = runs.write_plan(here, made, around=around)
         stage = running.Stage(workspace=here, around=around, json=False)
-        code = running.go(stage, written, made.record, ahead=ahead)
+        fetched = running.fetched(stage, made.record)
+        written = runs.write_plan(here, made, around=around)
+        code = running.go(stage, written, made.record, ahead=ahead, fetched=fetched)
     raise typer.Exit(code)

@@ -1,12 +1,13 @@
 """What is asked at a terminal before a run: missing values, and the reason for an expired approval."""
 
+import getpass
 from collections.abc import Callable
 
 import msgspec
 
 from runbook.cli import asking, show
 from runbook.cli.around import has_terminal
-from runbook.errors import NotPermitted
+from runbook.errors import DeclinedError, NotPermitted
 from runbook.execution.plan import Plan, Terms
 from runbook.text.values import Given
 from runbook.verbs.run import Ready
@@ -21,9 +22,20 @@ def ask_for(ready: Ready) -> Ready:
     for parameter in ready.missing:
         help_text = f"  {parameter.help}" if parameter.help else ""
         show.say(f"  {parameter.name}: {parameter.type_text}{help_text}")
+        if parameter.secret:  # asked for when the run begins: a plan holds no secret
+            given.append(Given(name=parameter.name, raw="prompt", origin=ORIGIN))
+            continue
         typed = asking.line(f"  {parameter.name}:")
         given.append(Given(name=parameter.name, raw=typed, origin=ORIGIN))
     return msgspec.structs.replace(ready, given=tuple(given), missing=())
+
+
+def secret(name: str) -> str:
+    """The secret of this name, typed and not shown. Raises DeclinedError when they hang up."""
+    try:
+        return getpass.getpass(f"  {name} (what you type is not shown): ")
+    except EOFError as error:
+        raise DeclinedError("nobody answered, so nothing was done") from error
 
 
 def with_reason(make: Callable[[Terms], Plan], terms: Terms) -> Plan:

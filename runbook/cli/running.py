@@ -1,11 +1,12 @@
 """A run seen from its terminal: the banner, the session, the last lines. Decides nothing."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from runbook.cli import describe, show
+from runbook.cli import describe, prompts, show
 from runbook.cli.around import has_terminal, surroundings
 from runbook.cli.editing import Editing
 from runbook.cli.main import exit_code
@@ -15,10 +16,12 @@ from runbook.errors import UnavailableError
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
+from runbook.execution import fetching
 from runbook.execution.launch import Ahead
 from runbook.execution.plan_folder import read_record
 from runbook.execution.session import Result, Session
 from runbook.text.reader import read
+from runbook.text.secret import Hidden
 from runbook.verbs import run as verb
 from runbook.workspace import Surroundings, Workspace
 
@@ -39,15 +42,23 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     detach: bool = False
 
 
-def go(stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead) -> int:
+def fetched(stage: Stage, record: PlanRecord) -> dict[str, Hidden]:
+    """The secrets of a plan, typed here where they are to be; see `fetching.fetch` for what it raises."""
+    return fetching.fetch(record, env=stage.around.env, ask=prompts.secret if has_terminal() else None)
+
+
+def go(
+    stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead, fetched: Mapping[str, Hidden]
+) -> int:
     """Start the supervisor, sit at its session, say how it ended; returns the exit code.
 
-    `ahead`: a supervisor's process that has been warming up while the text was decided on.
+    `ahead`: a supervisor's process that has been warming up while the text was decided on. `fetched`: the
+    plan's secrets.
     """
     folder = ExecutionFolder(execution)
     if not stage.json:
         describe.banner(record)
-    with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead) as session:
+    with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead, fetched=fetched) as session:
         if stage.detach:
             return _let_go(stage, execution)
         attended = record.kind == "interactive"

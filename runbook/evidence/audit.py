@@ -180,6 +180,8 @@ def _values(account: Account) -> Iterator[Block]:
 
 def _value(value: PlannedValue) -> Words:
     what: Words = ("a secret, never written",) if value.literal is None else (Said(value.literal),)
+    if value.source is not None:
+        what = ("a secret from ", Said(value.source), ", never written")
     return (Said(value.name), ": ", Said(value.type_text), " = ", *what, ", from ", Said(value.origin))
 
 

@@ -37,6 +37,7 @@ class PlannedValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     type_text: str
     literal: str | None
     origin: str  # "default", "command line", "file params.yaml", "environment", "prompt"
+    source: str | None = None  # where a secret is fetched from when the run begins: "env:TOKEN"
 
 
 class PlannedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -53,7 +53,7 @@ def _value(value: PlannedValue) -> Value:
 def given_values(runbook: Runbook, plan: PlanRecord) -> tuple[Value, ...]:
     """The plan's values, converted again to what the text declares. Raises ParameterError."""
     given = [
-        Given(name=value.name, raw=value.literal, origin=value.origin, form="literal")
+        Given(name=value.name, raw=value.literal or value.source, origin=value.origin, form="literal")
         for value in plan.values
         if value.origin != DEFAULT
     ]

@@ -5,7 +5,7 @@ send what it likes, so nothing of that is believed: the bytes are read again her
 under the digest that they really have. Never reads a file of the step's own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -36,9 +36,14 @@ class Attachments:
         self._files = 0
         self._bytes = 0
 
-    def take(self, record: Mapping[str, object]) -> Attached:
-        """Keep the file that this record of the kit is about. Raises StorageError when the disk does not take
-        it; what is wrong with record or file is the answer's `problem`."""
+    def take(
+        self, record: Mapping[str, object], *, holding: Callable[[bytes], str | None] = lambda data: None
+    ) -> Attached:
+        """Keep the file that this record of the kit is about, unless `holding` names a secret in it.
+
+        Raises StorageError when the disk does not take it; what is wrong with record or file is the answer's
+        `problem`.
+        """
         digest, name, path = (str(record.get(key)) for key in ("sha256", "name", "path"))
         payload: dict[str, Json] = {
             "name": _line(name, _NAME_CHARACTERS),
@@ -49,7 +54,7 @@ class Attachments:
         if self._files >= RUN_FILES or self._bytes >= RUN_BYTES:
             return Attached(payload=payload, problem="more is attached than a run keeps")
         try:
-            size = self._keep(digest)
+            size = self._keep(digest, holding)
         except NotFoundError:
             return Attached(payload=payload, problem="its copy is not there")
         except (FormatError, EvidenceDamaged) as error:
@@ -64,7 +69,7 @@ class Attachments:
         if attached.problem is None and isinstance(digest, str):
             files.remove(self._folder.staging / digest)
 
-    def _keep(self, digest: str) -> int:
+    def _keep(self, digest: str, holding: Callable[[bytes], str | None]) -> int:
         """Its size, once it is among the blobs. It may be there already, from before a crash."""
         try:
             data = files.read_inside(self._folder.path, f"spool/attached/{digest}", limit_bytes=FILE_BYTES)
@@ -74,6 +79,9 @@ class Attachments:
             return len(self._blobs.get(digest))
         if hex_digest(data) != digest:
             raise FormatError("its copy was changed after it was made")
+        if (name := holding(data)) is not None:
+            files.remove(self._folder.staging / digest)
+            raise FormatError(f"it holds the secret {name}, and is not kept")
         self._blobs.put(data)
         return len(data)
 

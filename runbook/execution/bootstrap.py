@@ -7,7 +7,8 @@ is needed is loaded from the files beside this one. The order matters:
 2. a real standard error that stays (`kernel.log`), so that a crash can be explained;
 3. the watch on the supervisor's lock, before anything that could hang;
 4. the spool, before anything can be published;
-5. the kit, importable by its name and nothing else of this package; `includes/`, behind everything else;
+5. the kit, importable by its name and nothing else of this package; `includes/`, behind everything else; the
+   run's secrets, from standard input, which then is empty, and what masks them;
 6. the kernel (`kernel_inside`).
 
 It adds nothing to `sys.path` but `includes/`, reads no configuration, and opens no network port.
@@ -16,6 +17,7 @@ It adds nothing to `sys.path` but `includes/`, reads no configuration, and opens
 import contextlib
 import faulthandler
 import fcntl
+import importlib
 import importlib.machinery
 import importlib.util
 import json
@@ -51,6 +53,8 @@ def main() -> None:
     )  # 4
     _tell_the_kit(settings["context"])  # 5
     _provide_kit()
+    if settings["secrets"]:
+        settings["masking"] = _take_secrets()
     if settings["includes"]:
         sys.path += settings["includes"]
         sys.dont_write_bytecode = True  # what lies there is evidence: nothing may be added to it
@@ -69,6 +73,19 @@ def _load(name: str) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _take_secrets() -> Any:
+    """Give the kit the secrets that stand in standard input; returns what masks them in what is published."""
+    with os.fdopen(0, "rb", closefd=False) as file:
+        handed = json.load(file)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    masking = importlib.import_module("runbook.kit.masking")
+    run: Any = sys.modules["_runbook_run"]
+    run.secrets, run.masks = handed, masking.Masks(handed["values"])
+    return _load("kernel_masking").Masking(handed["values"])
 
 
 def _tell_the_kit(context: dict[str, Any]) -> None:

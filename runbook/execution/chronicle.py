@@ -17,6 +17,7 @@ from runbook.evidence.limits import OutputLimit
 from runbook.evidence.states import Progress
 from runbook.evidence.story import Story
 from runbook.execution.attaching import Attachments
+from runbook.execution.discretion import Discretion
 from runbook.execution.kernel_values import KernelMessage
 from runbook.kit import protocol
 from runbook.system import clock
@@ -44,7 +45,10 @@ class Chronicle:
         self._foreign: set[str] = set()
         self._closed = False
         self._heard = 0  # the last number of the kernel's spool
+        self.discretion: Discretion | None = None
+        """Set, for a run with secrets, before anything is written."""
         self.story = story
+        self.has_secrets = False
         self._foreign_seen = False
         self._problems_seen = 0
         self.broken: asyncio.Future[RunbookError] = asyncio.get_running_loop().create_future()
@@ -53,6 +57,11 @@ class Chronicle:
 
     def tell(self, kind: str, **payload: Json) -> Event | None:
         """Write one event; None when evidence is broken, which `broken` says to whoever runs steps."""
+        if self.discretion is not None:
+            payload = self.discretion.payload(kind, payload)
+        return self._write(kind, payload)
+
+    def _write(self, kind: str, payload: dict[str, Json]) -> Event | None:
         if self._closed or self.broken.done():
             return None  # after the seal nothing is added: a terminal that comes in then has come too late
         try:
@@ -91,6 +100,11 @@ class Chronicle:
 
     def heard(self, message: KernelMessage) -> None:
         """Write down what the kernel published, or count it where the limit is reached."""
+        if self.discretion is not None:
+            marks = message.metadata.get(SPOOL_KEY)
+            message = self.discretion.message(
+                message, marks.get("masked") if isinstance(marks, dict) else None
+            )
         self._tell_missing(message)
         if message.origin == "foreign" and message.runs_code:
             self._tell_foreign(message)
@@ -121,7 +135,7 @@ class Chronicle:
         was_reached = self._limit.is_reached(message.step)
         if self._limit.admit(message.step, message.type, weight):
             payload = self._payload(message)
-            self.tell("message", **payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
+            self._write("message", payload)  # type: ignore[arg-type]  # `payload` makes nothing but JSON
             self._tell_kit(message)
         elif not was_reached:  # said at once: who waits for the end of endless output waits for ever
             words = "its limit of output is reached: what it prints from here on is counted and not kept"
@@ -162,13 +176,23 @@ class Chronicle:
         record = protocol.read(data) if message.type == "display_data" and isinstance(data, dict) else None
         if record is None or record["what"] != "attach":
             return
-        taken = self._attachments.take(record)
+        taken = self._attachments.take(record, holding=self._holding)
         if taken.problem is None:
             self.tell("attached", step=message.step, **taken.payload)
             self._attachments.settle(taken)
         else:
             words = f"the attached file {taken.payload['name']}: {taken.problem}"
             self.tell("gap", what=words, count=1, step=message.step)
+
+    def _holding(self, data: bytes) -> str | None:
+        return None if self.discretion is None else self.discretion.holding(data)
+
+    def discreet_command(self, command: str) -> str:
+        """The command line of a process that a step started. Where the run has secrets that are not known
+        here (it is only sealed), its first word is all that may be told."""
+        if self.discretion is not None:
+            return self.discretion.text(command)
+        return command.split(" ", 1)[0] if self.has_secrets else command
 
     def begin(self, step: str) -> None:
         """An attempt of `step` starts: what was dropped of the last one is told, and it may say as much."""
@@ -180,11 +204,18 @@ class Chronicle:
         truncated = self._limit.settle(step)
         if truncated is not None:
             self.tell("truncated", **truncated.payload)  # type: ignore[arg-type]  # text and numbers
+        masked = None if self.discretion is None else self.discretion.news()
+        if masked is not None:
+            self.tell("note", step=step, by="runbook", words=masked)
 
     def settle_all(self) -> None:
         """Say what was dropped and not told yet, before the end."""
         for step in self._limit.unsettled():
             self.settle(step)
+        if self.discretion is not None:
+            self.tell(
+                "note", step=None, by="runbook", about="secrets", words=f"in all: {self.discretion.total()}"
+            )
 
     def close(self) -> None:
         self._closed = True

@@ -8,8 +8,11 @@ kernel (`family`): a step can't answer its own question.
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from runbook.errors import FormatError, InputError, LockBusy, RunbookError
 from runbook.execution import messages
@@ -89,6 +92,8 @@ class Control:
         self._tasks: set[asyncio.Task[None]] = set()
         self._visited = asyncio.Event()
         self._over: Over | None = None
+        self.discreet: Callable[[str], str] = lambda text: text
+        """What is done to words before a terminal gets them."""
 
     async def open(self, path: Path) -> None:
         """Listen at `path`; what a dead supervisor left there is taken away. Raises StorageError.
@@ -116,7 +121,7 @@ class Control:
 
     async def over(self, *, sealed: bool, failure: Failure | None) -> None:
         """Say that the run has ended, and see everybody out: at most a second is given to the slow."""
-        self._over = Over(sealed=sealed, failure=failure)
+        self._over = Over(sealed=sealed, failure=None if failure is None else self._discreet(failure))
         for visitor in self._visitors:
             visitor.say(Head(length=self._length))
             visitor.say(self._over)
@@ -133,6 +138,10 @@ class Control:
             # A terminal that comes in at this very moment can miss its cancellation: it is told the end as
             # soon as it has said who it is, and nobody waits for it longer than this.
             await asyncio.wait({*self._tasks, *drains}, timeout=LAST_SECONDS)
+
+    def _discreet(self, failure: Failure) -> Failure:
+        hint = None if failure.hint is None else self.discreet(failure.hint)
+        return msgspec.structs.replace(failure, message=self.discreet(failure.message), hint=hint)
 
     async def somebody(self, *, seconds: float) -> None:
         """Until a first terminal came, at most so long: who starts a short run wants to see its end."""
@@ -225,7 +234,8 @@ class Control:
                 message = messages.from_terminal(line)
                 self._hear(visitor, message)
             except InputError as error:
-                visitor.say(Told(words=str(error) + (f" ({error.hint})" if error.hint else "")))
+                words = str(error) + (f" ({error.hint})" if error.hint else "")
+                visitor.say(Told(words=self.discreet(words)))
 
     def _hear(self, visitor: _Visitor, message: messages.FromTerminal) -> None:
         match message:

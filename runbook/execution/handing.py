@@ -37,6 +37,10 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host: str
     ways: Ways
     task: Task = "begin"
+    secrets: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Handed({self.execution!r}, {self.task!r})"
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

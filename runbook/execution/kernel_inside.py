@@ -12,7 +12,8 @@ ipykernel and what that brings. What is changed, and why:
 6. a second client cannot take over the first one's identity, and with it the replies;
 7. the kernel does not keep what a step prints (IPython would, for a history that nobody reads);
 8. the reply is published too, so that whoever takes over learns how the step ended;
-9. what is Python as it stands is run as it stands: IPython rewrites magics, and nothing else.
+9. what is Python as it stands is run as it stands: IPython rewrites magics, and nothing else;
+10. replies and questions, which are not published, hold no secrets either.
 """
 
 import ast
@@ -116,6 +117,14 @@ def _is_python(source: str) -> bool:
     return True
 
 
+def _masked(value: Any) -> Any:
+    """A value of a message without this run's secrets (10)."""
+    masks = getattr(sys.modules["_runbook_run"], "masks", None)
+    if masks is None:
+        return value
+    return sys.modules["runbook.kit.masked_messages"].masked_value(value, masks)
+
+
 class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types here
     """Runs the code as it was reviewed (9), and keeps none of its output (7)."""
 
@@ -129,7 +138,7 @@ class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types
 
 
 class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
-    """Runs the steps (3, 4, 5, 8)."""
+    """Runs the steps (3, 4, 5, 8, 10)."""
 
     shell_class = Shell
 
@@ -148,7 +157,7 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
         for stream in _inside.streams:
             stream.drain(until)
         self._publish_reply(reply)
-        return reply
+        return _masked(reply)
 
     def _publish_reply(self, reply: Any) -> None:
         """The reply, in the spool too: a supervisor that takes over learns how the step ended (8)."""
@@ -169,11 +178,11 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
 
     def raw_input(self, prompt: Any = "") -> str:
         self._require_answers("input()")
-        return str(super().raw_input(prompt))
+        return str(super().raw_input(_masked(str(prompt))))
 
     def getpass(self, prompt: str = "", stream: Any = None, **kwargs: Any) -> str:
         self._require_answers("getpass()")
-        return str(super().getpass(prompt, stream, **kwargs))
+        return str(super().getpass(_masked(str(prompt)), stream, **kwargs))
 
     def _require_answers(self, what: str) -> None:
         if not self._allow_stdin:

@@ -186,7 +186,9 @@ def _begin(argv: tuple[str, ...], environment: dict[str, str], spec: KernelSpec)
     with files.storage_errors(log):
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        return processes.begin(argv, env=environment, cwd=spec.work, error_log=descriptor)
+        return processes.begin(
+            argv, env=environment, cwd=spec.work, error_log=descriptor, handed=_handed(spec)
+        )
     except UnavailableError as error:
         raise KernelError(
             f"the interpreter does not run: {error.message}",
@@ -195,6 +197,15 @@ def _begin(argv: tuple[str, ...], environment: dict[str, str], spec: KernelSpec)
         ) from error
     finally:
         os.close(descriptor)
+
+
+def _handed(spec: KernelSpec) -> bytes:
+    """The secrets, for the pipe: what is in `kernel.json`, on the command line or in the environment can be
+    read by others later."""
+    if not spec.secrets:
+        return b""
+    values = {name: hidden.reveal() for name, hidden in spec.secrets.items()}
+    return json.dumps({"values": values, "by_source": dict(spec.secret_sources)}).encode("utf-8")
 
 
 def _told(spec: KernelSpec, spool: Path) -> dict[str, Any]:
@@ -213,6 +224,7 @@ def _told(spec: KernelSpec, spool: Path) -> dict[str, Any]:
             "linger_seconds": spec.linger_seconds,
             "includes": [str(each) for each in spec.includes],
             "context": dict(spec.context),
+            "secrets": bool(spec.secrets),
         },
     }
 

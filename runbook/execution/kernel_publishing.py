@@ -10,8 +10,7 @@ Loaded from its file by `bootstrap`, before `kernel_inside` which uses it. Chang
    ends;
 6. text that is no Unicode is published like any other.
 
-One place sees every message in its order, before it is kept: `SpoolingThread._spooled`. What must never be
-written anywhere is to be taken out there.
+7. secrets are masked in all of it, before it is kept (`kernel_masking`).
 """
 
 import codecs
@@ -65,6 +64,7 @@ class Inside:
         self.pid = os.getpid()
         self.streams: list[Any] = []
         self.thread: Any = None
+        self.masking: Any = settings.get("masking")
         self.throttle = Throttle(self)
 
     @property
@@ -81,7 +81,9 @@ def begin(folder: str, settings: dict[str, Any], writer: Any, watch: Any) -> Ins
 
 
 class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no types here
-    """Publishes, and keeps what it publishes (1). Talks to forks over a Unix socket (2)."""
+    """Publishes, and keeps what it publishes (1, 7). Talks to forks over a Unix socket (2)."""
+
+    _waits = False  # for a quiet output
 
     def send_multipart(self, *args: Any, **kwargs: Any) -> None:
         """As ipykernel's, but at once in the publishing thread itself. Put back into its queue, a stream
@@ -97,17 +99,38 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
                 return  # no way to the parent: what a fork inherited of ZeroMQ must not be touched
             if DELIM not in msg or len(msg) - msg.index(DELIM) < _FRAMES:
                 return  # code of a step made it: no message, and an error here would hold up those behind it
+            if _inside.masking is not None:
+                for masked, counts in _inside.masking.through(msg, self.session):
+                    self._send_now(self._spooled(masked, counts), *args, **kwargs)
+                self._look_again()
+                return
             msg = self._spooled(msg)
+        self._send_now(msg, *args, **kwargs)
+
+    def _send_now(self, msg: list[Any], *args: Any, **kwargs: Any) -> None:
         # Without a copy ZeroMQ keeps Python's bytes until a thread of pyzmq's gets its turn: when a step is
         # busy printing that is late, and all it printed stays in memory.
         super()._really_send(msg, *args, **{**kwargs, "copy": True})
 
-    def _spooled(self, msg: list[Any]) -> list[Any]:
+    def _look_again(self) -> None:
+        """Where an output holds something back (7): let it out once nothing more has come for a while."""
+        if _inside.masking.waits and not self._waits:
+            self._waits = True
+            self.io_loop.call_later(_inside.masking.quiet_seconds, self._let_out)
+
+    def _let_out(self) -> None:
+        self._waits = False
+        for masked, counts in _inside.masking.let_out(self.session, older_than=_inside.masking.quiet_seconds):
+            self._send_now(self._spooled(masked, counts))
+        self._look_again()
+
+    def _spooled(self, msg: list[Any], masked: Any = None) -> list[Any]:
         start = msg.index(DELIM) + 2  # behind the delimiter stands the signature
         header, parent, metadata, content, *buffers = msg[start:]
         number, _kept = _inside.writer.append([header, parent, metadata, content, *buffers])
         # The reader learns the number from the message; a number that could not be kept is used up, too.
-        marked = {**_object(bytes(metadata)), "runbook": {"spool": number}}
+        told = {"spool": number, "masked": masked} if masked else {"spool": number}
+        marked = {**_object(bytes(metadata)), "runbook": told}
         signed = [header, parent, json.dumps(marked).encode(), content]
         return [*msg[: start - 1], self.session.sign(signed), *signed, *buffers]
 
@@ -116,6 +139,9 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         super().stop()
         while self._events:
             self._events.popleft()()
+        if _inside.masking is not None:
+            for masked, counts in _inside.masking.let_out(self.session):
+                self._send_now(self._spooled(masked, counts))
 
     def _setup_pipe_in(self) -> None:
         self._pipe_uuid = os.urandom(16)

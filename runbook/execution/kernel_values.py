@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from runbook.text.secret import Hidden
+
 SEGMENT_BYTES = 8 << 20
 
 Origin = Literal["step", "late", "kernel", "foreign"]
@@ -24,7 +26,8 @@ class KernelSpec(msgspec.Struct, frozen=True, kw_only=True):
     once it is free for `linger_seconds` the kernel ends itself. `environment`: the whole environment, never
     added to, but for RUNBOOK_KERNEL, the mark by which the kernel's processes are found. `context`: what
     `runbook.kit.context` answers: `execution`, `runbook`, `environment`, `operator` (text), `dry_run`,
-    `unattended` (bool). `includes`: folders appended to the end of the path of modules.
+    `unattended` (bool). `includes`: folders appended to the end of the path of modules. `secrets`: by name,
+    for a pipe; `secret_sources`: which of them the declaration means by a source (`fetching.by_source`).
     """
 
     folder: Path
@@ -35,6 +38,8 @@ class KernelSpec(msgspec.Struct, frozen=True, kw_only=True):
     spool: Path | None = None
     includes: tuple[Path, ...] = ()
     context: Mapping[str, str | bool] = {}
+    secrets: Mapping[str, Hidden] = {}
+    secret_sources: Mapping[str, str] = {}
     linger_seconds: int = 3600
     segment_bytes: int = SEGMENT_BYTES
     backlog_bytes: int = 32 << 20

@@ -21,6 +21,7 @@ from runbook.execution.failures import error_of
 from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard, Task, Ways
 from runbook.execution.session import Session
 from runbook.system import processes
+from runbook.text.secret import Hidden
 from runbook.workspace import Surroundings, Workspace
 
 __all__ = ["Ahead", "Ways", "ahead", "start"]
@@ -41,7 +42,10 @@ _ERROR_BYTES = 64 << 10
 
 class Ahead:
     """A supervisor's process, started ahead of time. It imports what it will need and waits; one that is
-    handed nothing ends without having done anything. Good for one `start`."""
+    handed nothing ends without having done anything. Good for one `start`. `secrets` are handed over, too:
+    what `fetching.fetch` gave for the plan."""
+
+    secrets: Mapping[str, Hidden] = {}
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._errors, log = os.pipe()  # for its first words only: later it has a log of its own
@@ -55,6 +59,8 @@ class Ahead:
 
     def hand(self, handed: Handed) -> Heard:
         """Hand over, and wait for the one line. Raises UnavailableError when it died without one."""
+        plain = {name: hidden.reveal() for name, hidden in self.secrets.items()}
+        handed = msgspec.structs.replace(handed, secrets=plain)
         stdin, stdout = self._child.stdin, self._child.stdout
         assert stdin is not None
         assert stdout is not None
@@ -88,10 +94,12 @@ class Ahead:
         self.close()
 
 
-def ahead(around: Surroundings) -> Ahead:
+def ahead(around: Surroundings, secrets: Mapping[str, Hidden] | None = None) -> Ahead:
     """Start a supervisor's process before there is a plan: while the text is read and decided on here, it
     imports what it needs. Use it as a context, and hand it to `start`."""
-    return Ahead(around.env)
+    made = Ahead(around.env)
+    made.secrets = secrets or {}
+    return made
 
 
 def start(
@@ -112,7 +120,8 @@ def start(
     not start is told by the session, since the run has begun by then.
     """
     who = f"{around.login}@{around.host}"
-    _hand_over(execution, workspace=workspace, around=around, ways=ways, ahead=ahead, task=task)
+    handed = _handed(execution, workspace=workspace, around=around, ways=ways, task=task)
+    _hand_over(handed, ahead or Ahead(around.env))
     return session.attach(execution, who=who)
 
 
@@ -121,19 +130,14 @@ def seal(execution: Path, *, workspace: Workspace, around: Surroundings) -> None
 
     Raises ExistsError (sealed already), NotFoundError (never begun), LockBusy (it lives), EvidenceDamaged.
     """
-    _hand_over(execution, workspace=workspace, around=around, ways=None, ahead=None, task="seal")
+    handed = _handed(execution, workspace=workspace, around=around, ways=None, task="seal")
+    _hand_over(handed, Ahead(around.env))
 
 
-def _hand_over(
-    execution: Path,
-    *,
-    workspace: Workspace,
-    around: Surroundings,
-    ways: Ways | None,
-    ahead: Ahead | None,
-    task: Task,
-) -> None:
-    handed = Handed(
+def _handed(
+    execution: Path, *, workspace: Workspace, around: Surroundings, ways: Ways | None, task: Task
+) -> Handed:
+    return Handed(
         execution=str(execution),
         who=f"{around.login}@{around.host}",
         root=str(workspace.root),
@@ -147,7 +151,10 @@ def _hand_over(
         ways=ways or Ways(),
         task=task,
     )
-    with ahead or Ahead(around.env) as supervisor:
+
+
+def _hand_over(handed: Handed, ahead: Ahead) -> None:
+    with ahead as supervisor:
         heard = supervisor.hand(handed)
     if heard.failure is not None:
         raise error_of(heard.failure)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from runbook.approval.decision import SCRATCH, Counted, Permission
-from runbook.errors import RefusedError, UsageError
+from runbook.errors import UsageError
 from runbook.evidence.plan import (
     PLAN_SCHEMA,
     CountedApproval,
@@ -116,11 +116,10 @@ def make_plan(
 ) -> Plan:
     """Work out what will run, be asked, or be skipped, step by step.
 
-    Raises RefusedError for what this version does not run, and for manual steps that nobody would do;
-    UsageError for a selection that does not go with the rest; NotFoundError for a step that was selected.
+    Raises RefusedError for manual steps that nobody would do; UsageError for a selection that does not go
+    with the rest; NotFoundError for a step that was selected.
     """
     runbook = permission.runbook
-    require_runnable(runbook)
     selection = terms.selection
     if selection.said and terms.unattended and terms.environment != SCRATCH:
         raise UsageError(
@@ -137,20 +136,6 @@ def make_plan(
     )
     record = _record(permission, values, terms, facts, planned_steps(steps, manner))
     return Plan(permission, record, steps=steps, values=values, trust=trust)
-
-
-def require_runnable(runbook: Runbook) -> None:
-    """Raise RefusedError for what is read and can be approved, but not run by this version."""
-    secrets = [parameter.name for parameter in runbook.parameters if parameter.secret]
-    if secrets:
-        raise _not_yet(f"takes secrets ({', '.join(secrets)})")
-
-
-def _not_yet(what: str) -> RefusedError:
-    return RefusedError(
-        f"this runbook {what}, and this version of runbook can't run that yet",
-        hint="it can be written, reviewed and approved; run it with a later version",
-    )
 
 
 def _record(
@@ -177,7 +162,13 @@ def _record(
         trust=verdict.trust,
         counted=tuple(_counted(one) for one in verdict.counted),
         values=tuple(
-            PlannedValue(name=one.name, type_text=one.type_text, literal=one.literal, origin=one.origin)
+            PlannedValue(
+                name=one.name,
+                type_text=one.type_text,
+                literal=one.literal,
+                origin=one.origin,
+                source=str(one.value) if one.secret else None,
+            )
             for one in values
         ),
         values_digest=values_digest(values),

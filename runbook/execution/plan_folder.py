@@ -258,7 +258,7 @@ def _plan_again(
     around: Surroundings,
 ) -> Plan:
     given = [
-        Given(name=one.name, raw=one.literal, origin=one.origin, form="literal")
+        Given(name=one.name, raw=one.literal or one.source, origin=one.origin, form="literal")
         for one in record.values
         if one.origin != DEFAULT
     ]

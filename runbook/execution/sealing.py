@@ -55,6 +55,7 @@ async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: st
         taken.process.kill_tree()
         await taken.process.ended()
     chronicle = Chronicle(taking_up.journal(folder), story, OutputLimit(), grew=lambda length: None)
+    chronicle.has_secrets = any(value.literal is None for value in record.values)
     chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=by)
     _end_open(taken, chronicle)
     taking_up.tell_kernel_gone(taken, chronicle)

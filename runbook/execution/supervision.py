@@ -77,7 +77,9 @@ class Supervision:
     # what terminals say (control.Listener)
 
     def answered(self, answer: Answer, *, by: str) -> None:
-        deviating.require_fit(self._plan, self._conduct.open_question, answer)
+        secrets, asked = self._chronicle.discretion, self._conduct.open_question
+        holding = None if secrets is None else secrets.holding
+        deviating.require_fit(self._plan, asked, answer, holding=holding)
         question = self._conduct.answered(answer, by=by)
         tell_answer(self._chronicle, question, answer, by=by, how="terminal")
         if question.asks in ("input", "password") and self._typed is not None and not self._typed.done():
@@ -229,12 +231,12 @@ class Supervision:
         step alone: the journal has the question, and that it was answered."""
         if request.step is None:
             return None
-        prompt = request.prompt[:_PROMPT_CHARACTERS]
+        prompt = self._discreet(request.prompt)[:_PROMPT_CHARACTERS]
         question = self._conduct.ask_input(request.step, prompt, hidden=request.password).question
         self._typed = asyncio.get_running_loop().create_future()
         tell_question(self._chronicle, question)
         self._chronicle.boundary()
-        self.control.asked(question)
+        self._put(question)
         try:
             return await self._typed
         finally:  # also when the step was interrupted, or its time is up
@@ -271,10 +273,19 @@ class Supervision:
         tell_question(self._chronicle, question)
         self._chronicle.boundary()
         self._woken.clear()
-        self.control.asked(question)
+        self._put(question)
         woken = asyncio.create_task(self._woken.wait())
         await self._first(woken)
         woken.cancel()
+
+    def _put(self, question: Question) -> None:
+        discretion = self._chronicle.discretion
+        self.control.asked(question if discretion is None else discretion.question(question))
+
+    def _discreet(self, text: str) -> str:
+        """Before it is cut: a part of a secret is not known as one."""
+        discretion = self._chronicle.discretion
+        return text if discretion is None else discretion.text(text)
 
     async def _first(self, *futures: "asyncio.Future[Any]") -> None:
         """Until one of them is done, or evidence is broken."""

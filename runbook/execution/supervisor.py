@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from runbook.execution import (
     brought,
     deviating,
     family,
+    fetching,
     kernel_launch,
     lease,
     leftovers,
@@ -44,6 +45,7 @@ from runbook.execution.actions import EndReason
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
+from runbook.execution.discretion import DiscreetLog, Discretion
 from runbook.execution.ending import conclude
 from runbook.execution.failures import failure_of
 from runbook.execution.guard import Guard, guard_of
@@ -56,7 +58,9 @@ from runbook.execution.plan import Plan
 from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
 from runbook.execution.taking_up import TakenUp
+from runbook.kit.forms import SHORTEST
 from runbook.system import clock, files
+from runbook.text.secret import Hidden
 from runbook.workspace import Surroundings, Workspace, load, resolve
 
 VISIT_SECONDS = 2
@@ -145,8 +149,9 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
     else:
         workspace = load(root, around)
     folder = ExecutionFolder(Path(handed.execution))
+    secrets = {name: Hidden(text) for name, text in handed.secrets.items()}
     with lease.hold(folder) as held:
-        _log_to(folder)
+        _log_to(folder, secrets)
         now = clock.now()
         if handed.task == "seal":
             place = lease.run_folder(around.env, folder.path)
@@ -156,6 +161,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         if handed.task == "begin":
             plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
             agent.require(plan.record, around.env)
+            fetching.require_fit(plan.record, secrets, text=plan.source.decode("utf-8"))
             writer, taken = _begin(plan, folder, around.state_folder, now), None
             story = _story(plan)
         else:
@@ -168,9 +174,10 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
                 sealing.finish(folder, place)
                 raise _ended(folder)
             agent.require(plan.record, around.env)
+            fetching.require_fit(plan.record, secrets, text=plan.source.decode("utf-8"))
             writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
-        run.taken, run.story = taken, story
+        run.taken, run.story, run.secrets = taken, story, secrets
         run.guard = guard_of(plan.permission, workspace=workspace, around=around, now=clock.now)
         asyncio.run(run.through(writer, ready))
 
@@ -189,14 +196,16 @@ def _ended(folder: ExecutionFolder) -> ExistsError:
     return ExistsError("this run has ended and is sealed", subject=folder.id, hint=hint)
 
 
-def _log_to(folder: ExecutionFolder) -> None:
-    """From here on, what goes wrong in us stands beside the spool; it is no evidence."""
+def _log_to(folder: ExecutionFolder, secrets: Mapping[str, Hidden]) -> None:
+    """From here on, what goes wrong in us stands beside the spool, without secrets; it is no evidence."""
     log = folder.spool / "supervisor.log"
     files.make_folder(folder.spool)
     with files.storage_errors(log):
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    if secrets:
+        sys.stderr = DiscreetLog(Discretion(secrets))
 
 
 def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> JournalWriter:
@@ -227,6 +236,7 @@ class _Run:
 
     story: Story
     guard: Guard
+    secrets: Mapping[str, Hidden]
     taken: TakenUp | None = None
 
     def __init__(
@@ -250,6 +260,8 @@ class _Run:
             OutputLimit(self._handed.ways.limits),
             grew=lambda length: None if control is None else control.grew(length),
         )
+        if self.secrets:
+            chronicle.has_secrets, chronicle.discretion = True, Discretion(self.secrets)
         self._open(chronicle)
         conduct = Conduct(
             record.steps,
@@ -269,6 +281,8 @@ class _Run:
         self._write_lease(process)
         mark = None if process is None else f"{MARK}={process.mark}"
         control = Control(supervision, execution=record.id, own=os.getpid(), mark=mark)
+        if chronicle.discretion is not None:
+            control.discreet = chronicle.discretion.text
         supervision.control = control
         await control.open(self._socket)
         self._listen_to_signals(supervision, process)
@@ -298,6 +312,9 @@ class _Run:
             variables=[name for name in record.variables if name in self._around.env],
             unset=[name for name in record.variables if name not in self._around.env],
         )
+        for name in fetching.unmasked(self.secrets):
+            words = f"the secret {name} has fewer than {SHORTEST} characters: it is not masked"
+            chronicle.tell("note", step=None, by="runbook", about="secrets", words=words)
         chronicle.boundary()
         if chronicle.broken.done():
             raise chronicle.broken.result()
@@ -342,6 +359,8 @@ class _Run:
                 "staging": str(self._folder.staging),
                 "unattended": record.kind == "unattended",
             },
+            secrets=self.secrets,
+            secret_sources=fetching.by_source(record),
             linger_seconds=self._handed.ways.linger_seconds,
         )
         try:

@@ -153,7 +153,8 @@ def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:
         chronicle.tell("kernel-ended", returncode=None, signal=None, expected=False, number=taken.number)
     step = taken.past.open.step if taken.past.open else None
     for identity, command in taken.survivors:
-        words = f"still runs, though the kernel that started it is gone: pid {identity.pid}, {command[:200]}"
+        shown = chronicle.discreet_command(command)[:200]
+        words = f"still runs, though the kernel that started it is gone: pid {identity.pid}, {shown}"
         chronicle.tell("note", step=step, by="runbook", words=words, started=identity.started)
     chronicle.expect_after(0)
 

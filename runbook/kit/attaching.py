@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.kit import protocol
-from runbook.kit.surroundings import context, staging
+from runbook.kit.surroundings import context, masks, staging
 
 FILE_BYTES = 64 << 20
 RUN_BYTES = 512 << 20
@@ -140,8 +140,12 @@ def _count(size: int) -> None:
 def _copy(descriptor: int, place: Path, target: int | None) -> tuple[int, str]:
     """Size and sha256 of what is read, written to `target` as well."""
     digest, size = hashlib.sha256(), 0
+    known, before = masks(), b""
     while chunk := os.read(descriptor, _CHUNK_BYTES):
         size += len(chunk)
+        if known is not None and (name := known.first_in_bytes(before + chunk)) is not None:
+            raise ValueError(f"{place} holds the secret {name}, which the record must not: attach it without")
+        before = b"" if known is None else (before + chunk)[-known.longest :]
         if size > FILE_BYTES:
             raise ValueError(
                 f"{place} has more than {FILE_BYTES >> 20} MiB: attach a part of it, and keep it elsewhere"

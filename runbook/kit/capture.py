@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from runbook.kit.surroundings import masks
+
 KEPT_BYTES = 64 << 20
 EDGE_BYTES = 4 << 10
 
@@ -51,7 +53,8 @@ class Capture:
         return None if self._chunks is None else b"".join(self._chunks)
 
     def tail(self) -> str:
-        return b"".join(self._tail)[-EDGE_BYTES:].decode("utf-8", "replace")
+        tail = b"".join(self._tail)[-EDGE_BYTES:]
+        return _shown(tail.decode("utf-8", "replace"), cut_before=len(tail) < self.size)
 
     def record(self) -> dict[str, Any]:
         """Size, digest and both ends, for the supervisor. The tail begins where the head ends, or later."""
@@ -60,8 +63,8 @@ class Capture:
         return {
             "bytes": self.size,
             "sha256": self._digest.hexdigest(),
-            "head": self._head.decode("utf-8", "replace"),
-            "tail": tail.decode("utf-8", "replace"),
+            "head": _shown(self._head.decode("utf-8", "replace"), cut_after=bool(rest)),
+            "tail": _shown(tail.decode("utf-8", "replace"), cut_before=bool(rest)),
         }
 
     def _keep_tail(self, data: bytes) -> None:
@@ -69,3 +72,9 @@ class Capture:
         self._tail_size += len(self._tail[-1])
         while self._tail_size - len(self._tail[0]) >= EDGE_BYTES:
             self._tail_size -= len(self._tail.popleft())
+
+
+def _shown(text: str, *, cut_before: bool = False, cut_after: bool = False) -> str:
+    """A piece of the output as it may be told: a secret that the cut goes through is known only here."""
+    known = masks()
+    return text if known is None else known.mask_piece(text, cut_before=cut_before, cut_after=cut_after)

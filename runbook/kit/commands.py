@@ -19,6 +19,8 @@ from typing import Any
 from runbook.kit import protocol, shell_line
 from runbook.kit.capture import KEPT_BYTES, Capture
 from runbook.kit.child import Child, started
+from runbook.kit.declarations import Secret
+from runbook.kit.masking import label
 from runbook.kit.surroundings import context
 
 _OVER_SSH = frozenset({"ssh", "scp", "sftp"})
@@ -32,7 +34,8 @@ _count = 0
 
 
 class Ran:
-    """What became of one command. `argv` is the list of words, or one shell line when `is_line`."""
+    """What became of one command. `argv` is the list of words, or one shell line when `is_line`, with names
+    in the place of secrets."""
 
     def __init__(self, argv: tuple[str, ...], *, is_line: bool, cwd: str) -> None:
         self.argv = argv
@@ -111,8 +114,8 @@ def sh(
     check: bool = True,
     timeout: float | None = None,
     cwd: str | os.PathLike[str] | None = None,
-    env: Mapping[str, str | None] | None = None,
-    input: str | bytes | None = None,  # noqa: A002 - the name subprocess gave it
+    env: Mapping[str, str | Secret | None] | None = None,
+    input: str | bytes | Secret | None = None,  # noqa: A002 - the name subprocess gave it
     **values: object,
 ) -> Ran:
     """Run a command and wait for it.
@@ -122,14 +125,17 @@ def sh(
     `{name}` becomes one quoted word (`shell_line`). Its output appears as it comes, and is in the result.
 
     `timeout` seconds, then all it started is ended. `env` is set on top of the environment; None takes a name
-    out. `input` is what it reads. In a dry run it is shown and not run, but in `read-only` steps.
+    out. `input` is what it reads. A secret is taken as a word, in `env` and as `input`; as a word every user
+    of the machine can see it while the command runs (`ps`), so prefer the other two. In a dry run it is shown
+    and not run, but in `read-only` steps.
 
     Raises CommandError when it fails (unless `check=False`) or runs out of time, TransportError when ssh did
     not get through, NotADirectoryError for `cwd`, TypeError and ValueError for a call that could mean two
     things. A program that is not there ends with 127, as in a shell.
     """
     argv, is_line = _command(command, values)
-    ran = Ran(argv, is_line=is_line, cwd=_folder(cwd))
+    shown, _ = _command(_named(command), {name: _named(value) for name, value in values.items()})
+    ran = Ran(shown, is_line=is_line, cwd=_folder(cwd))
     data = _bytes(input)
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout={timeout!r} is not a number of seconds above 0")
@@ -139,8 +145,9 @@ def sh(
         ran.began = ran.ended = _now()
         _tell_end(ran, number, f"would run: {ran.command}")
         return ran
+    given = ([_SHELL, "-c", argv[0]] if is_line else list(argv), _environment(env), data)
     try:
-        _execute(ran, number, _environment(env), data, timeout)
+        _execute(ran, number, given, timeout)
     except KeyboardInterrupt:  # where in our waiting it came says nothing to anybody
         raise KeyboardInterrupt(f"{ran.command}: {_words(ran)}") from None
     if ran.timed_out or (check and ran.code != 0):
@@ -148,11 +155,15 @@ def sh(
     return ran
 
 
-def _execute(ran: Ran, number: int, env: dict[str, str], data: bytes | None, timeout: float | None) -> None:
+_Given = tuple[list[str], dict[str, str], bytes | None]
+"""What the child gets, secrets and all: its words, its environment, its input."""
+
+
+def _execute(ran: Ran, number: int, given: _Given, timeout: float | None) -> None:
     """Run it to its end, whatever that is, and leave a record of it."""
+    argv, env, data = given
     screen = Screen()
     ran.out, ran.err = Capture(screen.show_out), Capture(screen.show_err)
-    argv = [_SHELL, "-c", ran.argv[0]] if ran.is_line else list(ran.argv)
     ran.began, start = _now(), time.monotonic()
     try:
         child = Child(argv, cwd=ran.cwd, env=env, data=data)
@@ -228,7 +239,14 @@ def _command(command: tuple[object, ...], values: Mapping[str, object]) -> tuple
     return words, False
 
 
-def _environment(extra: Mapping[str, str | None] | None) -> dict[str, str]:
+def _named(value: Any) -> Any:
+    """The same with names in the place of secrets: what is shown and recorded."""
+    if isinstance(value, Secret):
+        return label(value.name) if value.name else "[secret]"
+    return type(value)(_named(each) for each in value) if type(value) in (list, tuple) else value
+
+
+def _environment(extra: Mapping[str, str | Secret | None] | None) -> dict[str, str]:
     merged: dict[str, str] = dict(os.environ)
     for name, value in (extra or {}).items():
         merged.pop(name, None)
@@ -244,7 +262,8 @@ def _folder(cwd: str | os.PathLike[str] | None) -> str:
     return str(folder)
 
 
-def _bytes(data: str | bytes | None) -> bytes | None:
+def _bytes(data: str | bytes | Secret | None) -> bytes | None:
+    data = data.reveal() if isinstance(data, Secret) else data
     if data is not None and not isinstance(data, str | bytes):
         raise TypeError(f"input takes text or bytes, not {type(data).__name__}")
     return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data

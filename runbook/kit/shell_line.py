@@ -14,6 +14,8 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from runbook.kit.declarations import Secret
+
 _PLACEHOLDER = re.compile(r"\{\{([A-Za-z_][A-Za-z0-9_]*)\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
 _DUPLICATION = re.compile(r"[<>]&[ \t\\\n]*[^ \t\n|&;<>()]*")
@@ -67,7 +69,10 @@ def fill(line: str, values: Mapping[str, object], *, reserved: frozenset[str] = 
 
 
 def word(value: object) -> str:
-    """One word of a command: text, a path or a number. Raises TypeError, ValueError (a NUL character)."""
+    """One word of a command: text, a path, a number or a secret. Raises TypeError, ValueError (a NUL
+    character)."""
+    if isinstance(value, Secret):
+        return value.reveal()
     if isinstance(value, bool) or not isinstance(value, str | os.PathLike | int | float):
         raise TypeError(f"{value!r} is not a word of a command: give text, a path or a number")
     text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)

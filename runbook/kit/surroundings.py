@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from runbook.kit.masking import Masks
+
 
 class Context:
     """The run that this code is part of. Every attribute can be read at any time, in any Python."""
@@ -72,6 +74,12 @@ def staging() -> Path | None:
     """Where the supervisor takes files from that a step attaches; None outside a run."""
     folder = _text("staging")
     return None if folder is None else Path(folder)
+
+
+def masks() -> Masks | None:
+    """What this run masks; None outside a run, and where a run has no secrets."""
+    found = getattr(sys.modules.get("_runbook_run"), "masks", None)
+    return found if isinstance(found, Masks) else None
 
 
 def _facts() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -85,11 +85,32 @@ def attend(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = No
 
 
 def begin(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, error_log: int
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, error_log: int, handed: bytes = b""
 ) -> "subprocess.Popen[bytes]":
-    """Start a program that outlives us, in its own session: no standard input or output, its standard error
-    in `error_log`, an open file. Returns at once. Raises ToolMissing, NotFoundError, UnavailableError."""
-    return _start(argv, pipe=subprocess.DEVNULL, takes_input=True, env=env, cwd=cwd, errors=error_log)
+    """Start a program that outlives us, in its own session: no standard output, its standard error in
+    `error_log`, an open file, and nothing but `handed` (40 KiB at most: a pipe must take it at once) in its
+    standard input. Returns at once. Raises ToolMissing, NotFoundError, UnavailableError."""
+    with _pipe_with(handed) as stdin:
+        nothing = subprocess.DEVNULL
+        pipe = (nothing if stdin is None else stdin, nothing, error_log)
+        return _start(argv, pipe=pipe, takes_input=True, env=env, cwd=cwd)
+
+
+@contextlib.contextmanager
+def _pipe_with(handed: bytes) -> Iterator[int | None]:
+    """The end of a pipe from which `handed` can be read, and then its end; None for nothing."""
+    if not handed:
+        yield None
+        return
+    reading, writing = os.pipe()
+    try:
+        try:
+            os.write(writing, handed)
+        finally:
+            os.close(writing)
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def converse(
@@ -99,7 +120,8 @@ def converse(
 
     The caller closes both and waits for the program, which detaches itself by a fork.
     """
-    return _start(argv, pipe=subprocess.PIPE, takes_input=True, env=env, cwd=cwd, errors=error_log)
+    pipe = (subprocess.PIPE, subprocess.PIPE, error_log)
+    return _start(argv, pipe=pipe, takes_input=True, env=env, cwd=cwd)
 
 
 def find(program: str, *, env: Mapping[str, str]) -> str | None:
@@ -111,12 +133,13 @@ def find(program: str, *, env: Mapping[str, str]) -> str | None:
 def _start(
     argv: Sequence[str],
     *,
-    pipe: int | None,
+    pipe: int | tuple[int, int, int] | None,
     takes_input: bool,
     env: Mapping[str, str] | None,
     cwd: Path | None,
-    errors: int | None = None,
 ) -> "subprocess.Popen[bytes]":
+    """`pipe`: what standard input, output and error are, each or all; None: ours."""
+    stdin, stdout, stderr = pipe if isinstance(pipe, tuple) else (pipe, pipe, pipe)
     name = Path(argv[0]).name
     program = argv[0] if "/" in argv[0] else find(argv[0], env=os.environ if env is None else env)
     if program is None:
@@ -125,9 +148,9 @@ def _start(
         return subprocess.Popen(
             list(argv),
             executable=program,
-            stdin=pipe if takes_input else None,
-            stdout=pipe,
-            stderr=pipe if errors is None else errors,
+            stdin=stdin if takes_input else None,
+            stdout=stdout,
+            stderr=stderr,
             env=None if env is None else dict(env),
             cwd=cwd,
             # A passphrase prompt needs our terminal, which another session would not have.

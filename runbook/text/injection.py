@@ -21,12 +21,13 @@ DECLARATION = "parameters"
 def inject(steps: Sequence[Step], values: Sequence[Value]) -> tuple[Step, ...]:
     """The steps that run: `steps` with one named and tagged `injected-parameters`, and `index` counted anew.
 
-    Only values that were given are written (a default stays where it was reviewed), and never a secret.
+    Only values that were given are written (a default stays where it was reviewed). Of a secret its name is,
+    by which the kit finds what was fetched.
     Nothing to write leaves the steps as they are. The injected step's cell has the lines 0. Raises ValueError
     for values of steps that declare none, and for a name or literal that is not one; `resolve` makes none of
     these.
     """
-    lines = [_assignment(value) for value in values if value.origin != DEFAULT and not value.secret]
+    lines = [_assignment(value) for value in values if value.origin != DEFAULT]
     if not lines:
         return tuple(steps)
     kept = [step for step in steps if not _was_injected(step)]
@@ -49,6 +50,8 @@ def _assignment(value: Value) -> str:
     # Papermill writes any name it is given as live code; here a name is a name, whoever called.
     if not (value.name.isascii() and value.name.isidentifier()) or keyword.iskeyword(value.name):
         raise ValueError(f"not a parameter's name: {value.name[:60]!r}")
+    if value.secret:
+        return f'{value.name} = __import__("runbook.kit", fromlist=["secret"]).secret("given:{value.name}")'
     if value.literal is None:
         raise ValueError(f"{value.name} has no literal")
     evaluate(value.literal)  # raises NotLiteral, a ValueError: nothing but a literal is ever written as code

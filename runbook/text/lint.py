@@ -56,6 +56,10 @@ CODES: dict[str, Advice] = {
     ),
     "parameter.shadows": Advice("a parameter hides a name of Python's", "rename it"),
     "parameter.unused": Advice("a parameter that nothing reads", "use it, or delete it"),
+    "secret.piece": Advice(
+        "a piece of a secret is cut off, which nothing masks: only a whole secret of 4 characters or more is",
+        "keep the pieces out of what is printed, or make each a secret of its own",
+    ),
     "secret.printed": Advice("a secret is printed", "leave it out of what is printed"),
     "secret.written": Advice(
         "something that looks like a secret stands in the text, and in its history from then on",

@@ -70,6 +70,9 @@ def code_notes(runbook: Runbook, neighbours: Mapping[str, str]) -> Iterator[Note
             for name in _printed(node, secrets):
                 line = step.cell.source_line + getattr(node, "lineno", 1) - 1
                 yield Note("secret.printed", line, f"the secret {name} is printed")
+            for name in _cut(node, secrets):
+                line = step.cell.source_line + getattr(node, "lineno", 1) - 1
+                yield Note("secret.piece", line, f"a piece of the secret {name} is cut off")
             for words in undeclared(node, neighbours):
                 line = step.cell.source_line + getattr(node, "lineno", 1) - 1
                 yield Note("import.neighbour", line, words)
@@ -159,6 +162,19 @@ def _printed(node: ast.AST, secrets: Collection[str]) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id in secrets:
             yield inner.id
+
+
+def _cut(node: ast.AST, secrets: Collection[str]) -> Iterator[str]:
+    """The secret of `token.reveal()[:3]` and `token.reveal().split(…)`."""
+    pieces = ("split", "rsplit", "partition", "rpartition")
+    is_split = isinstance(node, ast.Attribute) and node.attr in pieces
+    if not (is_split or isinstance(node, ast.Subscript)):
+        return
+    whole = node.value  # type: ignore[attr-defined] # both have one
+    if isinstance(whole, ast.Call) and isinstance(whole.func, ast.Attribute) and whole.func.attr == "reveal":
+        of = whole.func.value
+        if isinstance(of, ast.Name) and of.id in secrets:
+            yield of.id
 
 
 def _parameters(runbook: Runbook, trees: list[tuple[Step, ast.Module | None]]) -> Iterator[Note]:

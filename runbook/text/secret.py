@@ -1,7 +1,6 @@
 """Secrets as the text room knows them: where one comes from, never what it is (DESIGN §4.4).
 
-Pure. `Hidden` carries what a person typed at a prompt to the one place that hands it to the kernel; its repr,
-its digest and its literal say nothing.
+Pure. `Hidden` carries what was fetched to the one place that hands it to the kernel; its repr says nothing.
 """
 
 import re

@@ -15,12 +15,11 @@ from runbook.errors import ParameterError
 from runbook.text.conversion import from_plain, from_text, require
 from runbook.text.literals import NotLiteral, SecretCall, evaluate, literal
 from runbook.text.runbook import Parameter
-from runbook.text.secret import HOW, Hidden, SecretSource, parse_source
+from runbook.text.secret import HOW, SecretSource, parse_source
 from runbook.text.spellings import MAX_CHARACTERS, Unfit, shown
 from runbook.text.types import parse
 
 DEFAULT = "default"
-PROMPT = "prompt"
 MAX_PROBLEMS = 50
 """A file with ten thousand wrong names is one mistake; nobody reads more lines than these."""
 
@@ -47,7 +46,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Value(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter and the value it runs with; `literal` is None for a secret, whose value shows nowhere.
 
-    `value` of a secret is a `SecretSource` (where it is fetched from) or `Hidden` (typed at a prompt).
+    `value` of a secret is a `SecretSource`: where it is fetched from when the run begins.
     """
 
     name: str
@@ -135,7 +134,7 @@ def _default(parameter: Parameter) -> Value | None:
 
 def _converted(parameter: Parameter, giver: Given, base: Path) -> Value:
     if parameter.secret:
-        return _value(parameter, _secret(giver), giver.origin)
+        return _value(parameter, _secret(giver, base), giver.origin)
     if not parameter.type_text:
         raise Unfit(f"declares no type, so no value can be given: write `{parameter.name}: TYPE = …`")
     kind = parse(parameter.type_text)
@@ -152,16 +151,17 @@ def _converted(parameter: Parameter, giver: Given, base: Path) -> Value:
     return _value(parameter, value, giver.origin)
 
 
-def _secret(giver: Given) -> SecretSource | Hidden:
-    """A secret is named by its place, or typed where nobody sees it. Its text is never echoed."""
+def _secret(giver: Given, base: Path) -> SecretSource:
+    """A secret is named by its place; `prompt` is one, too. What was given is never echoed."""
     if type(giver.raw) is not str or len(giver.raw) > MAX_CHARACTERS:
         raise Unfit(f"a secret is given as {HOW} ({giver.origin})")
-    if giver.origin == PROMPT:
-        return Hidden(giver.raw)
     source = parse_source(giver.raw)
     if source is None:
         # Command lines, files and environments are seen by others; a secret in one is not secret any more.
-        raise Unfit(f"a secret is never given itself, only where it is: {HOW} ({giver.origin})")
+        why = " (a shell keeps its history)" if giver.origin == "command line" else ""
+        raise Unfit(f"a secret is never given itself{why}, only where it is: {HOW} ({giver.origin})")
+    if source.kind == "file" and not source.name.startswith(("/", "~/")):
+        return SecretSource("file", str(base / source.name))
     return source
 
 

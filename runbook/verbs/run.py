@@ -1,7 +1,7 @@
 """`run` and `plan`: from a name and values to a plan, from a plan to a run. Asks nobody, prints nothing."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from runbook.execution.session import Session
 from runbook.system import files
 from runbook.text import sources
 from runbook.text.runbook import Parameter, Runbook
+from runbook.text.secret import Hidden
 from runbook.text.values import Given, resolve
 from runbook.verbs import names
 from runbook.verbs.listing import with_includes
@@ -154,6 +155,15 @@ def write_plan(workspace: Workspace, plan: Plan, *, around: Surroundings) -> Pat
     return plan_folder.write(plan, workspace.executions, state=around.state_folder)
 
 
-def start(workspace: Workspace, execution: Path, *, around: Surroundings, ahead: launch.Ahead) -> Session:
-    """Start the supervisor of a written plan. See `execution.launch.start` for what it raises."""
+def start(
+    workspace: Workspace,
+    execution: Path,
+    *,
+    around: Surroundings,
+    ahead: launch.Ahead,
+    fetched: Mapping[str, Hidden] | None = None,
+) -> Session:
+    """Start the supervisor of a written plan. `fetched`: its secrets (`execution.fetching`). See
+    `execution.launch.start` for what it raises."""
+    ahead.secrets = fetched or {}
     return launch.start(execution, workspace=workspace, around=around, ahead=ahead)

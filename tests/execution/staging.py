@@ -15,7 +15,7 @@ from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
 from runbook.evidence.states import Standing, standing
-from runbook.execution import launch, lease, plan_folder
+from runbook.execution import fetching, launch, lease, plan_folder
 from runbook.execution.handing import Task, Ways
 from runbook.execution.plan import Plan, Terms
 from runbook.execution.planned import Selection
@@ -130,7 +130,12 @@ class Stage:
 
     def start(self, execution: Path, *, task: Task = "begin", **ways: object) -> Session:
         told = Ways(**{"linger_seconds": 2, "kernel_seconds": PATIENCE_SECONDS, **ways})  # type: ignore[arg-type]
-        return launch.start(execution, workspace=self.workspace, around=self.around, ways=told, task=task)
+        record, _ = plan_folder.read_record(ExecutionFolder(execution))
+        fetched = fetching.fetch(record, env=self.around.env, ask=None)
+        ahead = launch.ahead(self.around, fetched)
+        return launch.start(
+            execution, workspace=self.workspace, around=self.around, ways=told, task=task, ahead=ahead
+        )
 
     def kill_supervisor(self, execution: Path) -> int | None:
         """SIGKILL; returns the pid of the kernel that it leaves behind."""

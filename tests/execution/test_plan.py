@@ -157,22 +157,6 @@ def test_a_manual_step_refuses_an_unattended_run_before_the_start(stage: Stage) 
     assert wills(stage.prepare(text, selection=Selection(only=("a",))))["tell"] == "skip selection"
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (
-            '# %% tags=["parameters"]\nfrom runbook.kit import Secret, secret\n'
-            'token: Secret = secret("env:TOKEN")\n',
-            "takes secrets (token)",
-        ),
-    ],
-)
-def test_what_this_version_cannot_run_is_said(stage: Stage, text: str, words: str) -> None:
-    with pytest.raises(RefusedError, match="can't run that yet") as refused:
-        stage.prepare(text)
-    assert words in refused.value.message
-
-
 def test_wrong_values_are_told_all_at_once(stage: Stage) -> None:
     text = '# %% tags=["parameters"]\nn: int\nhost: str\n# %%\nprint(n)\n'
     with pytest.raises(ParameterError) as wrong:

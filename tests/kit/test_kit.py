@@ -1,9 +1,12 @@
 """The rest of the kit: context, notes, declarations, the protocol; in plain Python and in IPython."""
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook import kit
-from runbook.kit import Bounds, Secret, Text, context, note, protocol, secret
+from runbook.kit import Bounds, Secret, Text, context, note, protocol, secret, sh
 
 _ROOT = Path(__file__).parents[2]
 _ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
@@ -123,12 +126,75 @@ def test_declarations_are_harmless_values() -> None:
     hints = get_type_hints(declared, include_extras=True)
     assert hints["count"].__metadata__ == (Bounds(ge=1, le=10),)
     assert hints["words"] is Text
-    assert repr(Secret()) == str(Secret()) == "Secret(…)"
 
 
-def test_a_secret_can_be_declared_and_not_yet_run() -> None:
-    with pytest.raises(RuntimeError, match=r"secret\('env:TOKEN'\): this release cannot run a runbook"):
-        secret("env:TOKEN")
+def test_a_secret_says_nothing_but_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hunter2")
+    token = secret("env:TOKEN")
+    assert repr(token) == str(token) == f"{token}" == f"{token:>9}" == "Secret(…)"
+    assert token.reveal() == "hunter2"
+    assert token == secret("env:TOKEN")
+    assert token != "hunter2"
+    assert copy.deepcopy([token])[0] is token
+    with pytest.raises(TypeError, match="never written down"):
+        pickle.dumps(token)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(token)
+
+
+def test_outside_a_run_a_secret_is_fetched_when_it_is_wanted_and_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    token = secret(f"file:{file}")
+    with pytest.raises(LookupError, match=f"{file} can't be read"):
+        token.reveal()
+    file.write_text("one\ntwo\n")
+    assert token.reveal() == "one\ntwo"
+    file.write_text("three")
+    assert token.reveal() == "one\ntwo"
+    asked: list[str] = []
+
+    def typed_unseen(prompt: str) -> str:
+        asked.append(prompt)
+        return "typed"
+
+    monkeypatch.setattr("getpass.getpass", typed_unseen)
+    typed = secret("prompt")
+    assert not asked
+    assert [typed.reveal(), typed.reveal()] == ["typed", "typed"]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("source", ["hunter2", "env:", "vault:x", ""])
+def test_what_is_no_source_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="is no source"):
+        secret(source)
+
+
+def test_in_a_run_only_what_was_fetched_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER", "not for steps")
+    run = types.ModuleType("_runbook_run")
+    run.secrets = {"values": {"token": "hunter2"}, "by_source": {"env:TOKEN": "token"}}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "_runbook_run", run)
+    assert secret("env:TOKEN").reveal() == secret("given:token").reveal() == "hunter2"
+    with pytest.raises(LookupError, match="was not fetched for this run"):
+        secret("env:OTHER").reveal()
+
+
+def test_a_command_takes_a_secret_and_shows_its_place(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOKEN", "hun ter'2")
+    token = secret("env:TOKEN")
+    word = sh("printf", "%s", token)
+    assert (word.stdout, word.argv) == ("hun ter'2", ("printf", "%s", "[secret]"))
+    line = sh("printf %s {token} | wc -c", token=token)
+    assert line.stdout.strip() == "9"
+    assert line.argv == ("printf %s '[secret]' | wc -c",)
+    assert sh("printenv", "GIVEN", env={"GIVEN": token}).stdout == "hun ter'2\n"
+    assert sh("cat", input=token).stdout == "hun ter'2"
+    assert "$ printf %s '[secret]'\n" in capfd.readouterr().out
 
 
 @settings(max_examples=80, deadline=None)

@@ -66,8 +66,11 @@ def test_a_taken_name_gets_a_number() -> None:
     assert [step.name for step in found][2:] == ["injected-parameters-2", "work", "injected-parameters"]
 
 
-def test_a_secret_is_never_written() -> None:
-    assert inject(steps(), [value("token", "hunter2", None, secret=True)]) == steps()
+def test_of_a_secret_only_its_name_is_written() -> None:
+    injected = inject(steps(), [value("token", "hunter2", None, secret=True)])
+    written = "".join(step.cell.source for step in injected)
+    assert 'token = __import__("runbook.kit", fromlist=["secret"]).secret("given:token")' in written
+    assert "hunter2" not in written
 
 
 @pytest.mark.parametrize("name", ["x; import os #", "class", "None", "a b", "", "é", "x\n"])

@@ -189,6 +189,17 @@ def test_a_secret_that_is_printed_is_named() -> None:
     ]
 
 
+def test_a_piece_that_is_cut_off_a_secret_is_named() -> None:
+    cells = '# %% tags=["parameters"]\ntoken: Secret = secret("env:T")\n\n'
+    found = advice(
+        cells + code("a = token.reveal()[:3]\nb = token.reveal().split(':')\nlogin(token.reveal())")
+    )
+    assert found == [
+        ("secret.piece", 4, "a piece of the secret token is cut off"),
+        ("secret.piece", 5, "a piece of the secret token is cut off"),
+    ]
+
+
 LOOKS = [
     ("key = 'AKIA" + "A" * 16 + "'", "an AWS access key stands in the text"),
     ("x = 'ghp_" + "a" * 36 + "'", "a GitHub token stands in the text"),

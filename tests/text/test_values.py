@@ -418,19 +418,26 @@ def test_a_secret_given_itself_is_refused_and_not_echoed(raw: object) -> None:
     assert "prompt, env:NAME, file:PATH or keyring:SERVICE/NAME" in problem
 
 
-def test_a_secret_from_a_prompt_shows_nowhere() -> None:
-    giver = said("token", "hunter2", "prompt")
-    assert "hunter2" not in repr(giver)
-    (value,) = resolve(parameters_of(TOKEN), [giver], base=BASE)
-    assert isinstance(value.value, Hidden)
-    assert value.value.reveal() == "hunter2"
-    assert value.literal is None
-    assert "hunter2" not in repr(value)
-    assert "hunter2" not in str(value.value)
-    other = resolve(parameters_of(TOKEN), [said("token", "other", "prompt")], base=BASE)
-    assert values_digest([value]) == values_digest(other)
+def test_a_secret_is_only_a_place_until_the_run_begins() -> None:
+    (typed,) = resolve(parameters_of(TOKEN), [said("token", "prompt", "prompt")], base=BASE)
+    (found,) = resolve(parameters_of(TOKEN), [said("token", "file:run/token")], base=BASE)
+    assert typed.value == SecretSource("prompt", "")
+    assert str(found.value) == f"file:{BASE}/run/token"
+    assert typed.literal is found.literal is None
+    assert values_digest([typed]) == values_digest([found])
+
+
+def test_a_bare_secret_on_the_command_line_is_refused_with_the_reason() -> None:
+    (problem,) = problems(parameters_of(TOKEN), said("token", "hunter2", "command line"))
+    assert "a shell keeps its history" in problem
+    assert "hunter2" not in problem
+
+
+def test_a_secret_in_memory_shows_nowhere() -> None:
+    hidden = Hidden("hunter2")
+    assert "hunter2" not in repr(hidden) + str(hidden)
     with pytest.raises(TypeError, match="never written down"):
-        pickle.dumps(value.value)
+        pickle.dumps(hidden)
 
 
 def test_a_source_of_secrets_is_read_in_one_spelling() -> None:

@@ -1,0 +1,139 @@
+"""Messages without secrets: JSON values of any shape, pictures, other binary payloads. Standard library only.
+
+Text is masked wherever it stands, in keys, too. A payload in base64 is decoded and looked through; one that
+holds a secret is left out whole, and a line of text says so: bytes can't be masked and stay a picture.
+"""
+
+import base64
+import binascii
+import json
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runbook.kit.masking import Masks, label
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_UNPACKED_BYTES = 16 << 20
+_TOO_DEEP = "[left out: nested too deep to be searched for secrets]"
+
+
+def masked_value(value: Any, masks: Masks) -> Any:
+    """A JSON value without secrets; the very same object when there is none in it."""
+    try:
+        return _masked(value, masks)
+    except RecursionError:
+        return {"text": _TOO_DEEP} if isinstance(value, dict) else _TOO_DEEP
+
+
+def _masked(value: Any, masks: Masks) -> Any:
+    if isinstance(value, str):
+        return masks.mask(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        written = repr(value)
+        masked = masks.mask(written)
+        return value if masked == written else masked
+    if isinstance(value, Mapping):
+        made = {masks.mask(key) if isinstance(key, str) else key: _masked(value[key], masks) for key in value}
+        return value if all(made.get(key, _TOO_DEEP) is value[key] for key in value) else made
+    if isinstance(value, list | tuple):
+        items = [_masked(item, masks) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value
+
+
+def masked_content(content: Any, masks: Masks) -> Any:
+    """The content of a message: as `masked_value`, with its bundle's binary payloads looked into."""
+    if isinstance(content, dict) and isinstance(content.get("data"), dict):
+        data = _without_payloads(content["data"], masks)
+        if data is not content["data"]:
+            content = {**content, "data": data}
+    return masked_value(content, masks)
+
+
+def masked_buffers(buffers: "list[Any] | tuple[Any, ...]", masks: Masks) -> list[bytes]:
+    """Binary parts; one that holds a secret is replaced whole."""
+    made = []
+    for buffer in buffers:
+        data = bytes(buffer)
+        name = _name_in(data, masks)
+        if name is not None:
+            masks.count(name)
+        made.append(data if name is None else label(name).encode("ascii"))
+    return made
+
+
+def _without_payloads(data: dict[str, Any], masks: Masks) -> dict[str, Any]:
+    """The bundle without the payloads that hold a secret; the very same when none does."""
+    left_out = {}
+    for mime, value in data.items():
+        text = "".join(value) if _is_lines(value) else value
+        name = _name_in_base64(text, masks) if isinstance(text, str) and _is_binary(mime) else None
+        if name is not None:
+            left_out[mime] = name
+            masks.count(name)
+    if not left_out:
+        return data
+    kept = {mime: value for mime, value in data.items() if mime not in left_out}
+    words = [f"[{mime} is left out: it holds {label(name)}]" for mime, name in left_out.items()]
+    plain = kept.get("text/plain")
+    kept["text/plain"] = "\n".join([plain, *words] if isinstance(plain, str) else words)
+    return kept
+
+
+def _is_lines(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(line, str) for line in value)
+
+
+def _is_binary(mime: Any) -> bool:
+    is_text = str(mime).startswith("text/") or str(mime).endswith(("+json", "/json", "+xml", "/xml"))
+    return not is_text
+
+
+def _name_in_base64(text: str, masks: Masks) -> str | None:
+    """The first secret in what `text` encodes; None for what is no base64, which is masked as text."""
+    try:
+        data = base64.b64decode(text, validate=False)
+    except (binascii.Error, ValueError):
+        return None
+    return _name_in(data, masks)
+
+
+def _name_in(data: bytes, masks: Masks) -> str | None:
+    found = masks.first_in_bytes(data)
+    if found is None and data.startswith(_PNG):
+        found = next((name for text in _png_texts(data) if (name := masks.first_in_bytes(text))), None)
+    return found
+
+
+def _png_texts(data: bytes) -> Iterator[bytes]:
+    """What stands compressed in a picture's text chunks (PNG specification, 11.3.3)."""
+    at = len(_PNG)
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        chunk = data[at + 8 : at + 8 + size]
+        at += 12 + size
+        if kind not in (b"zTXt", b"iTXt", b"iCCP"):
+            continue
+        for start in range(len(chunk)):  # the packed part begins behind some fields; zlib's first byte is x
+            if chunk[start : start + 1] == b"x":
+                yield _unpacked(chunk[start:])
+
+
+def _unpacked(packed: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(packed, _UNPACKED_BYTES)
+    except zlib.error:
+        return b""
+
+
+def read_object(part: bytes) -> dict[str, Any] | None:
+    """One part of a message; None when it is no object."""
+    try:
+        found = json.loads(part)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
