@@ -28,7 +28,8 @@ _PATTERN_PART: Final = re.compile(r"\*\*|[^*?\[\]{}!\\]*(?:\*[^*?\[\]{}!\\]+)*\*
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One `[[rules]]` table, as written.
 
-    Left out: `approvals` 0, `from` anybody who is enrolled, `parameters` declared, `expired` refuse.
+    Left out: `approvals` 0, `from` anybody who is enrolled, `parameters` declared, `expired` refuse,
+    `confirm_by` nobody: who drives the run answers for `confirm` and `danger` steps.
     `deviations` and `magics` left out: refused where the rule asks for an approval, else allowed.
     """
 
@@ -41,6 +42,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expired: Literal["refuse", "reason"] = "refuse"
     deviations: Literal["refuse", "allow"] | None = None
     magics: bool | None = None
+    confirm_by: str | None = None
 
     @property
     def asks(self) -> bool:
@@ -94,6 +96,7 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     max_age: timedelta | None
     rsa: bool
     rules: tuple[int, ...]  # the numbers, from 1, of the rules that matched
+    confirm_by: tuple[Quota, ...] = ()  # who must sign for each `confirm` and `danger` step, of every group
 
     @property
     def asks(self) -> bool:
@@ -157,6 +160,11 @@ def applicable(policy: Policy, path: str, environment: str) -> Requirements | No
         max_age=policy.max_age.get(environment),
         rsa=policy.rsa,
         rules=tuple(number for number, _ in matched),
+        confirm_by=tuple(
+            Quota(count=1, people=frozenset(policy.groups[name]), words=name)
+            for name in dict.fromkeys(rule.confirm_by for rule in rules)
+            if name is not None
+        ),
     )
 
 
@@ -260,7 +268,9 @@ def _rule_problem(rule: Rule, groups: Mapping[str, tuple[str, ...]]) -> str | No
         return f"approvals must be between 0 and {_MOST_APPROVALS}"
     if rule.groups == ():
         return "from names nobody; leave it out to let everybody who is enrolled approve"
-    unknown = [name for name in (*(rule.groups or ()), *rule.require_each) if name not in groups]
+    confirming = () if rule.confirm_by is None else (rule.confirm_by,)
+    named = (*(rule.groups or ()), *rule.require_each, *confirming)
+    unknown = [name for name in named if name not in groups]
     if unknown:
         return f"there is no group {unknown[0]!r}"
     people = {who for name in rule.groups or () for who in groups[name]}

@@ -22,7 +22,8 @@ from runbook.errors import FormatError, SignatureRefused, SignerError, TrustErro
 from runbook.instants import parse_stamp
 
 EXECUTION_NAMESPACE: Final = "execution.v1@signed-runbook"
-ENROLLED_FOR: Final = (NAMESPACE, WITHDRAWAL_NAMESPACE, EXECUTION_NAMESPACE)
+CONFIRMATION_NAMESPACE: Final = "confirmation.v1@signed-runbook"
+ENROLLED_FOR: Final = (NAMESPACE, WITHDRAWAL_NAMESPACE, EXECUTION_NAMESPACE, CONFIRMATION_NAMESPACE)
 """What `init` enrols a person for: to approve, to take an approval back, to seal executions."""
 
 LIMIT_BYTES: Final = 1 << 20

@@ -165,6 +165,9 @@ class Terminal:
     def _on_declined(self, event: Mapping[str, Any]) -> None:
         self._line(f"!! {event['step']} declined by {event['by']}{_said(event)}", "red")
 
+    def _on_confirmed(self, event: Mapping[str, Any]) -> None:
+        self._line(f"ok {event['step']} confirmed by {event['principal']}, signed", "green")
+
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._line(f"   note by {event['by']}: {event['words']}", "cyan")
 

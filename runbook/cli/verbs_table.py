@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "status": Verb("watching", "Executions", "List the runs that live now."),
     "attach": Verb("living", "Executions", "Come back to a run: what was missed, and its prompt."),
     "stop": Verb("living", "Executions", "End a run after its step, or --now."),
+    "confirm": Verb("seconding", "Executions", "Sign that a step of somebody else's run may run."),
     "resume": Verb("living", "Executions", "Go on with a run whose supervisor died."),
     "undo": Verb("living", "Executions", "Take back what a run did, in reverse order."),
     "audit": Verb("evidence", "Executions", "Write or print the audit of an execution."),

@@ -14,8 +14,9 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
 | `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
-| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
+| `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `second`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password`, `source` (sha256) is there for `edit` alone |
+| `confirmed` | a second person signed that a step may run (`confirm_by`) | `step`, `attempt`, `principal`, `fingerprint`, `signature` (base64 over the statement of `approval/confirmation`), `by` (the login that brought it) |
 | `attested` / `declined` | a manual step was done / refused by a person | `step`, `by`, `words` |
 | `note` | the operator, a step or (`by`: `runbook`) we wrote a remark | `by`, `words`, `step`, `about` (`secrets`: how often they were masked, or that one can't be) |
 | `kit` | the kit told of a command or a value | `step`, `what` (`sh`, `note`, …), the rest is the kit's own record |

@@ -2,10 +2,11 @@
 
 The chain says that lines were not changed since; this says that they make sense: 1 the first event opens
 the run of this very plan; 2 nothing comes after `sealed`; 3 steps are the plan's, attempts are counted one by
-one, each end has its start; 4 the source of each attempt is the planned one, or one that a person wrote in
-its place for this very attempt, and said why; what the kernel says it executed is that source; 5 no end
-claims `succeeded` without the kernel's reply, or against it, or for an edited source; 6 the seal's words are
-what the events come to; 7 the monotonic clock never runs back, but where a supervisor went on.
+one, each end has its start, and each start the confirmation that the plan wants; 4 the source of each attempt
+is the planned one, or one that a person wrote in its place for this very attempt, and said why; what the
+kernel says it executed is that source; 5 no end claims `succeeded` without the kernel's reply, or against it,
+or for an edited source; 6 the seal's words are what the events come to; 7 the monotonic clock never runs
+back, but where a supervisor went on.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from runbook.canonical import hex_digest
 from runbook.evidence.events import Event
 from runbook.evidence.plan import PlannedStep, PlanRecord
 from runbook.evidence.states import Standing
+
+_GUARDED = frozenset({"confirm", "danger"})
 
 
 class Examiner:
@@ -26,6 +29,8 @@ class Examiner:
             str, tuple[str, str]
         ] = {}  # step → source and words of an `edit` that did not run yet
         self._steps: Mapping[str, PlannedStep] = {step.name: step for step in plan.steps}
+        self._seconded = bool(plan.confirm_by)
+        self._confirmed: set[tuple[str, int]] = set()  # step and attempt
         self._attempts: dict[str, int] = {}
         self._open: dict[str, str] = {}  # step → source of the attempt that has no end yet
         self._replies: dict[str, str] = {}  # request → the last status the kernel gave
@@ -53,6 +58,8 @@ class Examiner:
                 self._edits[name] = (event.text("source"), event.text("words"))
             case "step-started":
                 self._started(event, name)
+            case "confirmed":
+                self._confirmed.add((name, event.number("attempt")))
             case "step-ended":
                 self._ended(event, name)
             case "message" if event.text("type") in ("execute_reply", "runbook_reply"):
@@ -91,6 +98,12 @@ class Examiner:
         self._attempts[name] = attempt
         if event.number("attempt") != attempt:
             self._say(line, f"attempt {event.number('attempt')} of {name!r} where {attempt} is due")
+        if (
+            self._seconded
+            and not _GUARDED.isdisjoint(planned.tags)
+            and (name, attempt) not in self._confirmed
+        ):
+            self._say(line, f"{name!r} was started, and nobody of the plan's groups had confirmed it")
         if planned.kind != "code":
             self._say(line, f"{name!r} is no code and was started")
         problem = self._not_planned(event, planned)

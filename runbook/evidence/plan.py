@@ -89,6 +89,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     interpreter: str
     variables: tuple[str, ...]  # names of the environment variables that pass
     agent: bool = False  # whether steps may log in with the operator's SSH agent
+    confirm_by: tuple[str, ...] = ()  # the groups whose people must confirm `confirm` and `danger` steps
     includes: tuple[PlannedFile, ...] = ()  # sorted by path; the bytes are in `includes/`
     versions: dict[str, str]
     created: str

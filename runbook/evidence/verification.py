@@ -12,9 +12,10 @@ In this order, each step on its own, so that one lie does not hide the next:
 the planned one: digests, values, the source of every step; the included files are the planned ones, and those
 of the header's digest; 4 the kept trust files are those of the start record, and by them the approvals of
 exact values counted (`given`); 5 the journal's chain holds; 6 its events tell one story that can be true
-(`examination`), and steps were edited only where the kept policy allows it (`deviations`); 7 the seal reads,
-and says what journal and start say; 8 every file is in the manifest with
-its digest, and no other is there; 9 record and audit are what the same renderer makes of the rest.
+(`examination`), each confirmation in it was signed by somebody who might (`confirmations`), and steps were
+edited only where the kept policy allows it (`deviations`); 7 the seal reads, and says what journal and start
+say; 8 every file is in the manifest with its digest, and no other is there; 9 record and audit are what the
+same renderer makes of the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from runbook.errors import EvidenceDamaged, ParameterError, RunbookError, Unavai
 from runbook.evidence import given, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
+from runbook.evidence.confirmations import Confirmations
 from runbook.evidence.derive import Told, finished_steps, render
 from runbook.evidence.deviations import deviations_of, recheck
 from runbook.evidence.examination import Examiner
@@ -45,6 +47,7 @@ from runbook.text.values import values_digest
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
 _RANK: tuple[VerdictWord, ...] = ("UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED")
 _START_LIMIT_BYTES = 1 << 20
+_TRUST_LIMIT_BYTES = 1 << 20
 _DERIVED = frozenset({"record.ipynb", "audit.md"})
 _DERIVED_LIMIT_BYTES = 1 << 30
 
@@ -227,6 +230,12 @@ class _Check:
         for file, words in found:
             self._find("TAMPERED", "approvals", words, file=file)
 
+    def _kept_trust(self) -> dict[str, bytes]:
+        return {
+            name.removeprefix("trust/"): read_evidence(self.folder, name, limit_bytes=_TRUST_LIMIT_BYTES)
+            for name in seal.names_below(self.folder, "trust")
+        }
+
     def _journal(self) -> None:
         if self.plan is None:
             return
@@ -237,16 +246,19 @@ class _Check:
         blobs = Blobs(self.folder.blobs)
         teller, referred = Teller(self.plan, blobs), Referred(blobs)
         examiner = Examiner(self.plan, plan_digest=self.plan_digest)
+        start = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
+        confirmations = Confirmations(self.plan, start=hex_digest(start), trust=self._kept_trust)
         alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
             examiner.feed(event)
+            confirmations.feed(event)
             referred.feed(event)
         for problem in referred.damaged:
             self._find("TAMPERED", "journal", problem.message, file=problem.subject)
         account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
         examiner.finish(account.standing)
-        for line, words in examiner.problems:
+        for line, words in (*examiner.problems, *confirmations.problems):
             self._find("TAMPERED", "events", words, file="journal.jsonl", line=line)
         self.account = account
         self.outcome = account.standing.outcome

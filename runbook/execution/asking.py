@@ -9,6 +9,7 @@ CHOICES: dict[Asks, tuple[Choice, ...]] = {
     "start": ("run", "go", "skip", "edit", "undo", "note", "stop"),
     "confirm": ("run", "go", "skip", "edit", "undo", "note", "stop"),
     "danger": ("run", "go", "skip", "edit", "undo", "note", "stop"),
+    "second": ("skip", "undo", "note", "stop"),
     "manual": ("done", "decline", "skip", "undo", "note", "stop"),
     "failed": ("retry", "edit", "continue", "check", "undo", "note", "stop"),
     "held": ("run", "skip", "undo", "note", "stop"),
@@ -42,6 +43,8 @@ def words_of(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
             return f"{step.name} wants to be confirmed. Run it?"
         case "danger":
             return f"{step.name} is dangerous. Type its name to run it."
+        case "second":
+            return f"{step.name} waits for somebody else's `runbook confirm`."
         case "manual":
             return f"{step.name} is done by a person. Was it done?"
         case "failed":

@@ -6,7 +6,7 @@ never answers itself, but for `confirm` and `danger` in an unattended run: the a
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -28,7 +28,11 @@ class Conduct:
     """The state of one run. `steps` are the plan's, in the order of the text; `undo`: see `order`.
 
     `deviations`: whether a step may be run as somebody edited it. An edit counts for one attempt.
+    `seconded`: the steps that somebody else must confirm, with the words of that question; set before the
+    run goes on. They run as they were reviewed: who confirms has read that.
     """
+
+    seconded: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Conduct:
         self._unresolved: list[str] = []  # steps that ended badly and wait for a word, the latest last
         self._detours: list[str] = []  # `undoes` or `checks` steps that were asked for, the first is next
         self._cleared: str | None = None  # the step whose question was answered with run or go
+        self._confirmed: set[str] = set()  # steps whose next attempt somebody else has confirmed
         self._asked: Question | None = None
         self._number = 0
         self._end: EndReason | None = None
@@ -192,6 +197,18 @@ class Conduct:
         self._asked = msgspec.structs.replace(ask.question, words=f"{ask.question.words} {prompt}".strip())
         return Ask(question=self._asked)
 
+    def second(self) -> tuple[str, int]:
+        """The step and the attempt that wait for somebody who confirms them. Raises InputError: none does."""
+        if self._asked is None or self._asked.asks != "second":
+            raise InputError("no step of this run waits for a confirmation")
+        return self._asked.step, self._attempts.get(self._asked.step, 0) + 1
+
+    def confirmed(self) -> None:
+        """The attempt that waits was confirmed: it runs next."""
+        step, _ = self.second()
+        self._confirmed.add(step)
+        self._asked = None
+
     def withdraw(self) -> Question | None:
         """Nobody waits for the answer to the open question any more; returns it."""
         left, self._asked = self._asked, None
@@ -244,8 +261,7 @@ class Conduct:
     def _approach(self, step: PlannedStep) -> Action:
         """Run the step, or ask what has to be asked before."""
         if self._cleared == step.name:
-            self._cleared = None
-            return self._run(step)
+            return self._begin(step)
         if step.kind == "manual":
             return self._ask(step, "manual")
         guard: Asks | None = (
@@ -266,15 +282,24 @@ class Conduct:
         attempts = self._attempts.get(step.name, 0)
         state = self._states[step.name]
         if self._cleared == step.name:
-            self._cleared = None
-            return self._run(step)
-        is_reviewed = step.name not in self._rewritten
-        if is_reviewed and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
+            return self._begin(step)
+        by_itself = step.name not in self._rewritten and step.name not in self.seconded
+        if by_itself and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
             return self._run(step, by="text")
         if self._unattended:
             self._end = "failed"
             return End(reason="failed")
         return self._ask(step, "failed")
+
+    def _begin(self, step: PlannedStep) -> Action:
+        """Run the step that was let run, once somebody else has confirmed it where that is asked for."""
+        if step.name in self.seconded and step.name not in self._confirmed:
+            question = self._ask(step, "second").question
+            self._asked = msgspec.structs.replace(question, words=self.seconded[step.name])
+            return Ask(question=self._asked)
+        self._cleared = None
+        self._confirmed.discard(step.name)
+        return self._run(step)
 
     def _run(self, step: PlannedStep, *, by: str | None = None) -> Run:
         self._before = (self._states.get(step.name), list(self._ran))
@@ -339,7 +364,8 @@ class Conduct:
         self._going = going
 
     def _may_edit(self, step: PlannedStep) -> bool:
-        return self._deviations and step.kind == "code" and not is_declaration(step)
+        is_open = step.kind == "code" and not is_declaration(step) and step.name not in self.seconded
+        return self._deviations and is_open
 
     def _edit(self, question: Question, edit: Edit) -> None:
         """Run the step as edited; where its name has to be typed, that is asked again. Edited back to what
@@ -352,6 +378,7 @@ class Conduct:
             self._let_run(question.step, going=False)
 
     def _leave_out(self, step: str, words: str) -> None:
+        self._cleared = None
         if self._detours:  # an `undoes` step that is not wanted after all may be wanted later
             self._detours.pop(0)
             return

@@ -14,7 +14,15 @@ from typing import Protocol
 
 import msgspec
 
-from runbook.errors import FormatError, InputError, LockBusy, RunbookError
+from runbook.errors import (
+    FormatError,
+    InputError,
+    LockBusy,
+    RunbookError,
+    SignatureRefused,
+    SignerError,
+    TrustError,
+)
 from runbook.execution import messages
 from runbook.execution.failures import Failure
 from runbook.execution.family import Peer, peer_of, require_stranger
@@ -22,6 +30,7 @@ from runbook.execution.messages import (
     Asked,
     Away,
     Command,
+    Confirm,
     FromSupervisor,
     Head,
     Hello,
@@ -49,6 +58,9 @@ class Listener(Protocol):
         """Take an answer. Raises InputError when it does not fit: the terminal is told why."""
 
     def commanded(self, command: Command, *, by: str) -> None: ...
+
+    def confirmed(self, message: Confirm, *, by: str) -> None:
+        """Take a second person's word. Raises RunbookError when it is none: the sender is told why."""
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
         """A terminal `came`, `left` or `took-over`."""
@@ -233,7 +245,7 @@ class Control:
                     return
                 message = messages.from_terminal(line)
                 self._hear(visitor, message)
-            except InputError as error:
+            except (InputError, SignerError, SignatureRefused, TrustError) as error:
                 words = str(error) + (f" ({error.hint})" if error.hint else "")
                 visitor.say(Told(words=self.discreet(words)))
 
@@ -249,6 +261,11 @@ class Control:
                 self._listener.commanded(message, by=visitor.who)
                 if visitor.mode == "command":  # whoever sits there sees in the journal what came of it
                     visitor.say(Told(words="heard"))
+            case Confirm():
+                if visitor.mode != "command":
+                    raise InputError("a confirmation comes from a terminal of its own: `runbook confirm`")
+                self._listener.confirmed(message, by=visitor.who)
+                visitor.say(Told(words="heard"))
             case Hello():
                 raise InputError("you are in already")
 

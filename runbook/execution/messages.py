@@ -40,6 +40,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command", forbid_u
     words: str = ""
 
 
+class Confirm(msgspec.Struct, frozen=True, kw_only=True, tag="confirm", forbid_unknown_fields=True):
+    """A second person's signature (canonical base64) for the step that waits for one."""
+
+    principal: str
+    signature: str
+
+
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome", forbid_unknown_fields=True):
     """First word of the supervisor: you are in."""
 
@@ -80,7 +87,7 @@ class Over(msgspec.Struct, frozen=True, kw_only=True, tag="over", forbid_unknown
     failure: Failure | None = None
 
 
-FromTerminal = Hello | Said | Command
+FromTerminal = Hello | Said | Command | Confirm
 FromSupervisor = Welcome | Head | Asked | Told | Away | Over
 
 

@@ -19,7 +19,7 @@ from runbook.evidence.plan import (
     PlanRecord,
 )
 from runbook.execution.brought import planned_files
-from runbook.execution.planned import Manner, Selection, planned_steps
+from runbook.execution.planned import Manner, Selection, is_guarded, planned_steps
 from runbook.instants import stamp
 from runbook.text.includes import Tree
 from runbook.text.injection import inject
@@ -135,7 +135,18 @@ def make_plan(
         | {"environment": terms.environment},
     )
     record = _record(permission, values, terms, facts, planned_steps(steps, manner))
+    _require_confirmers(record)
     return Plan(permission, record, steps=steps, values=values, trust=trust)
+
+
+def _require_confirmers(record: PlanRecord) -> None:
+    """Raise RefusedError for an unattended run with a step that a second person must confirm."""
+    waiting = [step.name for step in record.steps if step.will == "run" and is_guarded(step)]
+    if record.confirm_by and record.kind == "unattended" and waiting:
+        raise RefusedError(
+            f"somebody of {record.confirm_by[0]} must confirm {', '.join(waiting)} during the run",
+            hint="run it with a person: an approval cannot answer for this",
+        )
 
 
 def _record(
@@ -146,6 +157,7 @@ def _record(
     steps: tuple[PlannedStep, ...],
 ) -> PlanRecord:
     runbook, verdict = permission.runbook, permission.verdict
+    requirements = verdict.requirements
     return PlanRecord(
         schema=PLAN_SCHEMA,
         id=facts.id,
@@ -181,6 +193,7 @@ def _record(
         interpreter=facts.interpreter,
         variables=facts.variables,
         agent=runbook.header.agent,
+        confirm_by=() if requirements is None else tuple(each.words for each in requirements.confirm_by),
         includes=planned_files(permission.request.includes),
         versions=facts.versions,
         created=stamp(facts.created),

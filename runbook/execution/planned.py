@@ -208,3 +208,8 @@ def _require_nobody_needed(planned: Sequence[PlannedStep]) -> None:
             f"nobody is there to do its manual steps: {', '.join(manual)}",
             hint="run it without --unattended",
         )
+
+
+def is_guarded(step: PlannedStep) -> bool:
+    """Whether a step asks before it runs, so that a rule can want somebody else's answer."""
+    return step.kind == "code" and not {"confirm", "danger"}.isdisjoint(step.tags)

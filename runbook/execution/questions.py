@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Asks = Literal["start", "confirm", "danger", "manual", "failed", "held", "input", "password"]
+Asks = Literal["start", "confirm", "danger", "second", "manual", "failed", "held", "input", "password"]
 """Why a question is asked: before a step, before a `confirm` or `danger` step, for a manual step, after a
 step that did not succeed, before one that may not run any more, or because a step reads from the operator:
 `password` is what nobody but the step may see, so its answer's words are written nowhere."""

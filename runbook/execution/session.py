@@ -30,6 +30,7 @@ from runbook.execution.messages import (
     Asked,
     Away,
     Command,
+    Confirm,
     FromSupervisor,
     FromTerminal,
     Head,
@@ -245,6 +246,20 @@ def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False
     """
     connection = _meet(execution, Hello(who=who, mode="watch" if watch else "drive", take=take))
     return Session(execution, connection, watches=watch)
+
+
+def confirm(execution: Path, *, who: str, principal: str, signature: str) -> str:
+    """Give a living run a second person's signature; returns the supervisor's answer, "heard" when it counts.
+
+    Raises NotFoundError when no supervisor runs there.
+    """
+    connection = _meet(execution, Hello(who=who, mode="command"))
+    try:
+        connection.send(Confirm(principal=principal, signature=signature))
+        answer = connection.receive()
+    finally:
+        connection.close()
+    return answer.words if isinstance(answer, Told | Away) else "the run has ended"
 
 
 def command(execution: Path, *, who: str, what: What, words: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
-from runbook.execution import deviating, kernel_tree
+from runbook.execution import deviating, kernel_tree, seconding
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
@@ -18,10 +18,11 @@ from runbook.execution.control import Control
 from runbook.execution.guard import Guard
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_values import InputRequest, Reply
-from runbook.execution.messages import Command, Mode
+from runbook.execution.messages import Command, Confirm, Mode
 from runbook.execution.past import Open
 from runbook.execution.plan import Plan
 from runbook.execution.questions import Answer, Question
+from runbook.execution.seconding import Seconder
 from runbook.execution.taking_up import TakenUp, milliseconds
 from runbook.execution.telling import tell_answer, tell_question, tell_step_ended
 
@@ -36,12 +37,14 @@ KILL_SECONDS = 5
 
 
 class Supervision:
-    """One run, from the first step to the last. `control` is set before `run`; so is `guard`, which says
-    why a step may not run now, and `taken` when the run is taken up with its living kernel."""
+    """One run, from the first step to the last. `control` is set before `run`; so are `guard`, which says why
+    a step may not run now, `seconder`, which checks a second person's word, and `taken` when the run is taken
+    up with its living kernel."""
 
     control: Control
     guard: Guard | None = None
     taken: TakenUp | None = None
+    seconder: Seconder | None = None
 
     def __init__(
         self, plan: Plan, conduct: Conduct, chronicle: Chronicle, *, kernel_seconds: float = KERNEL_SECONDS
@@ -98,6 +101,17 @@ class Supervision:
                 self._interrupt(kill=True)
             case "stop" | "stop-now":
                 self.stop(by=by, words=command.words, now=command.what == "stop-now")
+
+    def confirmed(self, message: Confirm, *, by: str) -> None:
+        step, attempt = self._conduct.second()
+        assert self.seconder is not None  # a step waits for a second person only where there is one to ask
+        found = self.seconder(step, attempt, message.principal, message.signature)
+        told = seconding.told(step, attempt, found, message.signature)
+        self._chronicle.tell("confirmed", by=by, **told)
+        self._chronicle.boundary()
+        self._conduct.confirmed()
+        self.control.asked(None)
+        self._woken.set()
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
         self._chronicle.tell("viewer", by=by, mode=mode, what=what)

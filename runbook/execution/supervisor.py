@@ -39,6 +39,7 @@ from runbook.execution import (
     plan_folder,
     registry,
     sealing,
+    seconding,
     taking_up,
 )
 from runbook.execution.actions import EndReason
@@ -179,6 +180,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         run = _Run(plan, folder, held, around, handed)
         run.taken, run.story, run.secrets = taken, story, secrets
         run.guard = guard_of(plan.permission, workspace=workspace, around=around, now=clock.now)
+        run.seconder = seconding.seconder(plan, folder, workspace=workspace, around=around, now=clock.now)
         asyncio.run(run.through(writer, ready))
 
 
@@ -237,6 +239,7 @@ class _Run:
     story: Story
     guard: Guard
     secrets: Mapping[str, Hidden]
+    seconder: seconding.Seconder
     taken: TakenUp | None = None
 
     def __init__(
@@ -276,6 +279,7 @@ class _Run:
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
         )
         supervision.guard = self.guard
+        supervision.seconder, conduct.seconded = self.seconder, seconding.seconded(self._plan)
         proxy = await agent.open_for(record, self._around.env, self._place, chronicle)
         process, problem = self._provide(supervision, conduct, chronicle)
         self._write_lease(process)

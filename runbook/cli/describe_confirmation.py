@@ -1,0 +1,15 @@
+"""What `confirm` shows before somebody signs: the run, its values, and the step that waits, whole."""
+
+from runbook.cli import describe, show
+from runbook.evidence import inert
+from runbook.verbs.confirm import Waiting
+
+
+def waiting(found: Waiting, principal: str) -> None:
+    """The run's banner, who drives it, and the step's exact source."""
+    describe.banner(found.plan)
+    show.say(f"  driven by {inert.line(found.plan.operator)}@{inert.line(found.plan.host)}, says the login")
+    again = f" (attempt {found.attempt})" if found.attempt > 1 else ""
+    show.painted(f"{inert.line(found.step.name)}{again} waits for {inert.line(principal)}:", "bold")
+    for line in inert.block(found.source).split("\n"):
+        show.painted(f"    {line}".rstrip(), "dim")

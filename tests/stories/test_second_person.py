@@ -1,0 +1,140 @@
+"""A step waits for a second person: their own terminal, their own key, this very step of this very run."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runbook.evidence.folder import ExecutionFolder, executions_below
+from runbook.evidence.journal import read_journal
+from tests.keys import Key
+from tests.program import Seat, inside, made_workspace, program
+
+TEXT = """\
+# %% Look name="look"
+print("looking")
+
+# %% Fix name="fix" tags=["danger"]
+print("fix" + "ing")
+
+# %% Again name="again" tags=["confirm"]
+print("a" + "gain")
+"""
+
+
+@pytest.fixture
+def ws(tmp_path: Path, alice: Key, bob: Key) -> Path:
+    """A workspace whose `confirm` and `danger` steps wait for somebody of `sre`: that is bob."""
+    root = made_workspace(tmp_path / "w", alice, bob)
+    policy = root / ".runbook/policy.toml"
+    rule = '[[rules]]\npaths = ["**"]\nenvironments = ["scratch"]\nconfirm_by = "sre"\n'
+    groups = f'[groups]\nsre = ["{bob.principal}"]\n'
+    head, _, rest = policy.read_text().partition("\n[")
+    policy.write_text(f"{head}\n{groups}\n[{rest}\n{rule}")
+    (root / "runbooks/x.py").write_text(TEXT)
+    return root
+
+
+def only(root: Path) -> ExecutionFolder:
+    (folder,) = executions_below(root / "executions")
+    return folder
+
+
+def confirm(root: Path, key: Key, *words: str) -> tuple[int, str]:
+    said = program(root, "confirm", only(root).id, "--key", str(key.path), "--yes", *words)
+    return said.code, said.out + said.err
+
+
+def waits(ws: Path) -> Seat:
+    """A run that waits with its dangerous step, whose name was typed."""
+    seat = Seat(ws, "run", "x")
+    seat.asked("Run look?", "r")
+    seat.asked("Type its name to run it.", "fix")
+    seat.sees("fix waits for somebody of sre and their `runbook confirm")
+    seat.sees("\n  > ")
+    return seat
+
+
+def test_each_guarded_step_waits_for_a_signature_of_its_own(ws: Path, alice: Key, bob: Key) -> None:
+    seat = waits(ws)
+    assert inside(ws, "status", "--json").json["runs"][0]["state"] == "waiting"
+    statement = inside(ws, "confirm", only(ws).id, "--principal", bob.principal, "--statement").out
+    assert statement.startswith("runbook confirmation v1\n")
+    assert "step: fix\nattempt: 1\n" in statement
+
+    code, said = confirm(ws, alice)
+    assert (code, "is not in sre" in said) == (3, True), said
+    code, said = confirm(ws, bob)
+    assert code == 0, said
+    assert 'print("fix" + "ing")' in said  # what is signed is shown
+    seat.sees(f"confirmed by {bob.principal}")
+    seat.sees("fixing")
+    seat.asked("again wants to be confirmed. Run it?", "r")
+    seat.sees("again waits for somebody")
+    code, said = confirm(ws, bob)
+    assert code == 0, said
+    seat.sees("ok again succeeded")
+    assert seat.leaves() == 0
+
+    verdict = inside(ws, "verify", "latest", "--json").json["executions"][0]
+    assert (verdict["verdict"], verdict["findings"]) == ("UNSIGNED", [])
+    audit = inside(ws, "audit", "latest").out
+    assert bob.principal in audit
+    events = [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
+    assert [event.text("step") for event in events] == ["fix", "again"]
+
+
+def test_a_signature_made_with_ssh_keygen_alone_is_given_by_the_operator(
+    ws: Path, bob: Key, tmp_path: Path
+) -> None:
+    seat = waits(ws)
+    words = ("--principal", bob.principal)
+    statement = tmp_path / "statement"
+    statement.write_text(inside(ws, "confirm", only(ws).id, *words, "--statement").out)
+    namespace = "confirmation.v1@signed-runbook"
+    subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-n", namespace, "-f", str(bob.path), str(statement)], check=True
+    )
+    said = program(ws, "confirm", only(ws).id, *words, "--signature", f"{statement}.sig")
+    assert said.code == 0, said.err
+    seat.sees("fixing")
+    seat.asked("again wants to be confirmed. Run it?", "r")
+    seat.sees("again waits for somebody")
+    said = program(ws, "confirm", only(ws).id, *words, "--signature", f"{statement}.sig")
+    assert said.code == 3
+    assert "signature" in said.err
+    seat.sees("\n  > ")
+    seat.types("s nobody is there")
+    assert seat.leaves() == 0
+
+
+@pytest.mark.parametrize("how", ["revoked", "not enrolled for it", "drives"])
+def test_a_person_who_may_not_confirm_is_told_why(ws: Path, bob: Key, how: str, home: Path) -> None:
+    if how == "drives":
+        config = home / ".config/runbook/config.toml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(f'principal = "{bob.principal}"\n')
+    seat = waits(ws)
+    if how == "revoked":
+        said = subprocess.run(["ssh-keygen", "-lf", str(bob.public)], capture_output=True, check=True)
+        (ws / ".runbook/revoked").write_text(said.stdout.decode().split()[1] + "\n")
+    elif how == "not enrolled for it":
+        signers = ws / ".runbook/allowed_signers"
+        signers.write_text(signers.read_text().replace(",confirmation.v1@signed-runbook", ""))
+    code, words = confirm(ws, bob)
+    assert code == 3
+    assert {
+        "revoked": "is revoked",
+        "not enrolled for it": "is not enrolled for confirmations",
+        "drives": "drives this run",
+    }[how] in words
+    seat.types("q")
+    assert seat.leaves() == 7
+    assert not [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
+
+
+def test_nobody_there_to_confirm_refuses_before_the_start(ws: Path) -> None:
+    said = program(ws, "run", "x", "--unattended", "--env", "scratch")
+    assert said.code == 3
+    assert "somebody of sre must confirm fix, again during the run" in said.err
+    assert not list((ws / "executions").glob("2*"))
