@@ -1,4 +1,4 @@
-"""Editing a step at a question: the person's editor on a private copy. Whether it may run is not said here."""
+"""Editing a step at a question: the person's editor on a private copy. Says not whether it may run."""
 
 import tempfile
 from collections.abc import Mapping

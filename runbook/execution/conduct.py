@@ -11,13 +11,13 @@ from typing import Literal
 
 import msgspec
 
-from runbook.canonical import hex_digest
 from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.execution.actions import Action, Ask, Attest, Edit, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.asking import CHOICES, require_fit, words_of
-from runbook.execution.order import is_declaration, ordered
+from runbook.execution.edits import Edits
+from runbook.execution.order import checking, is_declaration, ordered, undoing
 from runbook.execution.past import DONE_WELL, Past
 from runbook.execution.questions import Answer, Asks, Question
 
@@ -52,8 +52,7 @@ class Conduct:
         self._by = by  # who let the run go on last
         self._going = unattended
         self._deviations = deviations
-        self._edits: dict[str, Edit] = {}  # how a step is to run next time
-        self._rewritten: set[str] = set()  # steps whose last attempt was an edited one
+        self._edits = Edits({step.name: step.source for step in steps})
         self._queue: deque[Action] = deque()
         self._states: dict[str, StepState] = {}
         self._attempts: dict[str, int] = {}
@@ -75,7 +74,7 @@ class Conduct:
         self._ran = list(past.ran)
         self._unresolved = list(past.unresolved)
         self._number = past.questions
-        self._rewritten = set(past.edited)
+        self._edits.ran_last(past.edited)
         while self._at < len(self._order) and self._is_passed(self._order[self._at], past):
             self._at += 1
         if renewed:
@@ -108,7 +107,7 @@ class Conduct:
             self._states[step.name] = state
         self._going = False
         if action.edit is not None:
-            self._edits[step.name] = action.edit
+            self._edits.put(step.name, action.edit)
         if self._unattended:
             self._end = "stopped"
             return End(reason="stopped")
@@ -169,10 +168,10 @@ class Conduct:
             case "run" | "go" | "retry":
                 self._let_run(question.step, going=answer.choice == "go")
             case "skip":
-                self._edits.pop(question.step, None)
+                self._edits.drop(question.step)
                 self._leave_out(question.step, words)
             case "continue":
-                self._edits.pop(question.step, None)
+                self._edits.drop(question.step)
                 self._unresolved.remove(question.step)
                 self._pass_by(question.step)
             case "done" | "decline":
@@ -283,7 +282,7 @@ class Conduct:
         state = self._states[step.name]
         if self._cleared == step.name:
             return self._begin(step)
-        by_itself = step.name not in self._rewritten and step.name not in self.seconded
+        by_itself = not self._edits.was_edited(step.name) and step.name not in self.seconded
         if by_itself and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
             return self._run(step, by="text")
         if self._unattended:
@@ -308,8 +307,7 @@ class Conduct:
             self._ran.remove(step.name)
         self._ran.append(step.name)
         self._states[step.name] = "running"
-        edit = self._edits.pop(step.name, None)
-        (self._rewritten.discard if edit is None else self._rewritten.add)(step.name)
+        edit = self._edits.take(step.name)
         return Run(step=step.name, attempt=attempt, by=by or self._by, edit=edit)
 
     def _ask(self, step: PlannedStep, asks: Asks) -> Ask:
@@ -318,7 +316,7 @@ class Conduct:
 
     def _question(self, step: PlannedStep, asks: Asks) -> Question:
         self._number += 1
-        undo = self._undoing()
+        undo = undoing(self._steps.values(), self._ran)
         check = self._checking(step.name)
         choices = [
             choice for choice in CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
@@ -333,26 +331,14 @@ class Conduct:
             asks=asks,
             choices=tuple(choices),
             words=words_of(step, asks, self._states.get(step.name))
-            + (" It runs as it was edited." if step.name in self._edits else ""),
+            + (" It runs as it was edited." if self._edits.waits(step.name) else ""),
             typed=step.name if asks == "danger" or (asks == "failed" and "danger" in step.tags) else None,
             undo=undo,
             check=check if "check" in choices else (),
         )
 
-    def _undoing(self) -> tuple[str, ...]:
-        """The `undoes` steps of what ran and was not undone since, the latest first."""
-        return tuple(
-            step.name
-            for ran in reversed(self._ran)
-            for step in self._steps.values()
-            if step.undoes == ran and step.why != "frozen"
-        )
-
     def _checking(self, step: str) -> tuple[str, ...]:
-        """The steps that say whether `step` took effect."""
-        return tuple(
-            name for name, other in self._steps.items() if other.checks == step and other.why != "frozen"
-        )
+        return checking(self._steps.values(), step)
 
     def _let_run(self, step: str, *, going: bool) -> None:
         if self._steps[step].kind == "manual":  # a retry of what was declined asks again
@@ -368,13 +354,8 @@ class Conduct:
         return self._deviations and is_open
 
     def _edit(self, question: Question, edit: Edit) -> None:
-        """Run the step as edited; where its name has to be typed, that is asked again. Edited back to what
-        was reviewed, it is as before."""
-        self._edits.pop(question.step, None)
-        if hex_digest(edit.source.encode("utf-8")) == self._steps[question.step].source:
-            return
-        self._edits[question.step] = edit
-        if question.typed is None:
+        """Run the step as edited; where its name has to be typed, that is asked again."""
+        if self._edits.put(question.step, edit) and question.typed is None:
             self._let_run(question.step, going=False)
 
     def _leave_out(self, step: str, words: str) -> None:

@@ -1,6 +1,6 @@
-"""The order in which a run goes through its steps. Pure."""
+"""The order in which a run goes through its steps, and which of them belong to which. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runbook.evidence.plan import PlannedStep
 
@@ -27,3 +27,16 @@ def ordered(steps: Sequence[PlannedStep], *, undo: Sequence[str] = ()) -> tuple[
         found += [step for step in steps if step.name == name]
         found += [step for step in steps if step.checks == name]
     return tuple(found)
+
+
+def undoing(steps: Iterable[PlannedStep], ran: Sequence[str]) -> tuple[str, ...]:
+    """The `undoes` steps of what ran (in that order) and was not undone since, the latest first."""
+    every = tuple(steps)
+    return tuple(
+        step.name for name in reversed(ran) for step in every if step.undoes == name and step.why != "frozen"
+    )
+
+
+def checking(steps: Iterable[PlannedStep], checked: str) -> tuple[str, ...]:
+    """The steps that say whether `checked` took effect."""
+    return tuple(step.name for step in steps if step.checks == checked and step.why != "frozen")

@@ -123,8 +123,8 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
 
 
 def _require_its_time(record: PlanRecord, *, now: datetime) -> None:
-    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: a clock
-    that was set back must not make it live longer."""
+    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: a
+    clock that was set back must not make it live longer."""
     try:
         created, expires = parse_stamp(record.created), parse_stamp(record.expires)
     except ValueError as error:

@@ -15,6 +15,7 @@ from runbook.approval.trusted import assemble
 from runbook.canonical import hex_digest
 from runbook.errors import TrustError
 from runbook.evidence.folder import ExecutionFolder
+from runbook.execution.messages import Confirm
 from runbook.execution.plan import Plan
 from runbook.execution.planned import is_guarded
 from runbook.system import files
@@ -86,6 +87,9 @@ def claimed(plan: Plan, *, start: bytes, step: str, attempt: int, principal: str
     )
 
 
-def told(step: str, attempt: int, found: Confirmed, signature: str) -> dict[str, str | int]:
-    """The payload of the event that a confirmation becomes."""
-    return {"step": step, "attempt": attempt, "signature": signature, **msgspec.structs.asdict(found)}
+def told(seconder: Seconder, step: str, attempt: int, message: Confirm) -> dict[str, str | int]:
+    """The payload of the event that a confirmation becomes. Raises what the seconder does for one that is
+    none."""
+    found = seconder(step, attempt, message.principal, message.signature)
+    signed = {"signature": message.signature, **msgspec.structs.asdict(found)}
+    return {"step": step, "attempt": attempt, **signed}

@@ -105,9 +105,7 @@ class Supervision:
     def confirmed(self, message: Confirm, *, by: str) -> None:
         step, attempt = self._conduct.second()
         assert self.seconder is not None  # a step waits for a second person only where there is one to ask
-        found = self.seconder(step, attempt, message.principal, message.signature)
-        told = seconding.told(step, attempt, found, message.signature)
-        self._chronicle.tell("confirmed", by=by, **told)
+        self._chronicle.tell("confirmed", by=by, **seconding.told(self.seconder, step, attempt, message))
         self._chronicle.boundary()
         self._conduct.confirmed()
         self.control.asked(None)

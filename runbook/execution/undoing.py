@@ -13,6 +13,7 @@ from runbook.errors import InputError, NotFoundError
 from runbook.evidence import folder as folders
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
+from runbook.execution.order import undoing
 from runbook.execution.past import Gatherer
 from runbook.execution.plan import Facts, Plan, Terms, make_plan
 from runbook.execution.plan_folder import load_begun_with_trust, read_record
@@ -26,12 +27,7 @@ def undoing_steps(folder: ExecutionFolder) -> tuple[str, ...]:
     gatherer = Gatherer(record.steps)
     for event in JournalReader(folder):
         gatherer.feed(event)
-    return tuple(
-        step.name
-        for ran in reversed(gatherer.past().ran)
-        for step in record.steps
-        if step.undoes == ran and step.why != "frozen"
-    )
+    return undoing(record.steps, gatherer.past().ran)
 
 
 def plan_undo(folder: ExecutionFolder, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:

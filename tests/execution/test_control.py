@@ -16,13 +16,14 @@ from typing import TypeVar
 
 import pytest
 
-from runbook.errors import FormatError, InputError
+from runbook.errors import FormatError, InputError, SignerError
 from runbook.execution import messages
 from runbook.execution.control import Control
 from runbook.execution.messages import (
     Asked,
     Away,
     Command,
+    Confirm,
     FromSupervisor,
     FromTerminal,
     Head,
@@ -49,6 +50,9 @@ class Ear:
         if answer.choice == "skip":
             raise InputError("'skip' needs a reason in words", hint="say why")
         self.lines.append(f"{by} says {answer.choice}")
+
+    def confirmed(self, message: Confirm, *, by: str) -> None:
+        raise SignerError(f"{message.principal} is not in sre", hint="ask somebody of sre")
 
     def commanded(self, command: Command, *, by: str) -> None:
         self.lines.append(f"{by} commands {command.what}")
@@ -209,6 +213,23 @@ def test_a_command_is_heard_without_driving(home: Path) -> None:
         await alice.leave()
 
     assert "carol@host commands stop" in play(scene, home / "run").lines
+
+
+def test_a_confirmation_comes_without_driving_and_hears_why_it_is_none(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Welcome)
+        word = Confirm(principal="carol@example.com", signature="")
+        await alice.say(word)
+        assert "from a terminal of its own" in (await alice.hear_until(Told)).words
+        other = await on.terminal("carol@host", "command")
+        await other.hear_until(Welcome)
+        await other.say(word)
+        assert (await other.hear_until(Told)).words == "carol@example.com is not in sre (ask somebody of sre)"
+        await other.leave()
+        await alice.leave()
+
+    play(scene, home / "run")
 
 
 def test_a_growing_journal_is_told_and_the_last_word_always_comes(home: Path) -> None:
