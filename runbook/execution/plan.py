@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from runbook.approval.decision import SCRATCH, Counted, Permission
-from runbook.errors import UsageError
+from runbook.errors import RefusedError, UsageError
 from runbook.evidence.plan import (
     PLAN_SCHEMA,
     CountedApproval,

@@ -16,8 +16,9 @@ from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
 from runbook.execution.guard import Guard
+from runbook.execution.inputs import Inputs
 from runbook.execution.kernel_launch import KernelProcess
-from runbook.execution.kernel_values import InputRequest, Reply
+from runbook.execution.kernel_values import Reply
 from runbook.execution.messages import Command, Confirm, Mode
 from runbook.execution.past import Open
 from runbook.execution.plan import Plan
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 KERNEL_SECONDS = 60
 _AS_LONG_AS_IT_TAKES = 1e9
-_PROMPT_CHARACTERS = 2000
 KILL_SECONDS = 5
 """How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
 
@@ -58,7 +58,7 @@ class Supervision:
         self._connecting: asyncio.Task[KernelClient] | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
-        self._typed: asyncio.Future[str | None] | None = None  # what a step that asked gets
+        self._inputs = Inputs(conduct, chronicle, put=self._put, discreet=self._discreet)
         self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
         self.failure: RunbookError | None = None
         """What kept the run from going on, when it was something outside."""
@@ -85,8 +85,8 @@ class Supervision:
         deviating.require_fit(self._plan, asked, answer, holding=holding)
         question = self._conduct.answered(answer, by=by)
         tell_answer(self._chronicle, question, answer, by=by, how="terminal")
-        if question.asks in ("input", "password") and self._typed is not None and not self._typed.done():
-            self._typed.set_result(answer.words)
+        if question.asks in ("input", "password"):
+            self._inputs.give(answer.words)
         self._chronicle.boundary()
         self.control.asked(None)
         self._woken.set()
@@ -238,25 +238,6 @@ class Supervision:
             self._running = None
         self._conduct.ended(action.step, self._tell_end(action, reply))
 
-    async def _input(self, request: InputRequest) -> str | None:
-        """Put a step's `input()` to the operator; the answer is evidence. That of `getpass()` goes to the
-        step alone: the journal has the question, and that it was answered."""
-        if request.step is None:
-            return None
-        prompt = self._discreet(request.prompt)[:_PROMPT_CHARACTERS]
-        question = self._conduct.ask_input(request.step, prompt, hidden=request.password).question
-        self._typed = asyncio.get_running_loop().create_future()
-        tell_question(self._chronicle, question)
-        self._chronicle.boundary()
-        self._put(question)
-        try:
-            return await self._typed
-        finally:  # also when the step was interrupted, or its time is up
-            self._typed = None
-            if self._conduct.open_question == question:
-                self._conduct.withdraw()
-                self.control.asked(None)
-
     async def _hold(self, action: Run, refusal: RunbookError) -> None:
         """The step may not run any more: ask what to do, or end where nobody can be asked."""
         words = f"{refusal.message[:1].upper()}{refusal.message[1:]}."
@@ -290,9 +271,11 @@ class Supervision:
         await self._first(woken)
         woken.cancel()
 
-    def _put(self, question: Question) -> None:
+    def _put(self, question: Question | None) -> None:
         discretion = self._chronicle.discretion
-        self.control.asked(question if discretion is None else discretion.question(question))
+        if question is not None and discretion is not None:
+            question = discretion.question(question)
+        self.control.asked(question)
 
     def _discreet(self, text: str) -> str:
         """Before it is cut: a part of a secret is not known as one."""
@@ -329,7 +312,7 @@ class Supervision:
             on_message=self._chronicle.heard,
             resume_after=0 if taken is None else taken.past.spooled,
             steps={} if taken is None else taken.requests,
-            on_input=self._input if self._conduct.is_attended else None,
+            on_input=self._inputs.ask if self._conduct.is_attended else None,
         )
         self._client = client
         self._chronicle.release = client.release
@@ -378,8 +361,7 @@ class Supervision:
     def _leave_off(self, reason: EndReason) -> None:
         if self._conduct.stop(reason) is not None:
             self.control.asked(None)
-        if self._typed is not None and not self._typed.done():
-            self._typed.set_result(None)  # end of input
+        self._inputs.give(None)
         self._woken.set()
 
     def _interrupt(self, *, kill: bool) -> None:

@@ -112,7 +112,7 @@ def test_a_signature_under_another_namespace_is_none(bob: Key, tmp_path: Path) -
 
 def test_the_key_must_be_the_named_persons(alice: Key, bob: Key, tmp_path: Path) -> None:
     for trust in (trust_of(alice), trust_of(alice, bob)):
-        with pytest.raises(SignerError, match="not enrolled for bob@example.com"):
+        with pytest.raises(SignerError, match=r"not enrolled for bob@example\.com"):
             check(signed(alice, ONE, tmp_path), trust, "alice@example.com", "bob@example.com")
 
 
@@ -126,10 +126,10 @@ def test_the_key_must_be_enrolled_for_it_and_count_now(bob: Key, tmp_path: Path)
 
 
 def test_the_person_must_be_in_the_group(bob: Key, tmp_path: Path) -> None:
-    with pytest.raises(SignerError, match="bob@example.com is not in sre"):
+    with pytest.raises(SignerError, match=r"bob@example\.com is not in sre"):
         check(signed(bob, ONE, tmp_path), trust_of(bob), "carol@example.com")
 
 
 def test_who_drives_does_not_confirm(bob: Key, tmp_path: Path) -> None:
-    with pytest.raises(SignerError, match="bob@example.com drives this run"):
+    with pytest.raises(SignerError, match=r"bob@example\.com drives this run"):
         check(signed(bob, ONE, tmp_path), trust_of(bob), operator="bob@example.com")
