@@ -1,6 +1,7 @@
 """What every test gets: an empty home, no agent, no git configuration of the person who runs the tests."""
 
 import compileall
+import contextlib
 import os
 import shutil
 import tempfile
@@ -22,9 +23,9 @@ def compiled() -> None:
         compileall.compile_dir(str(Path(__file__).parents[1] / folder), quiet=2)
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home of the test's own. The real one, its keys, its agent and its configuration are out of reach.
+@contextlib.contextmanager
+def _home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home, for as long as this lasts.
 
     Its path is short, because sockets lie below it; pytest's own folders are too deep for them.
     """
@@ -54,8 +55,24 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / ".gitconfig").write_text(
         "[user]\n\tname = Test\n\temail = test@example.com\n[init]\n\tdefaultBranch = main\n"
     )
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of the test's own. The real one, its keys, its agent and its configuration are out of reach."""
+    with _home(monkeypatch) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shared_home() -> Iterator[Path]:
+    """The same for what a module makes once: that is made before any test has its own."""
+    with pytest.MonkeyPatch.context() as monkeypatch, _home(monkeypatch) as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -76,10 +76,10 @@ def attend(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = No
 
     Returns its code. Ctrl-C belongs to that program while it runs. Raises ToolMissing, NotFoundError.
     """
-    child = _start(argv, pipe=None, takes_input=False, env=env, cwd=cwd)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Before it starts, or a Ctrl-C in between would end us; and a handler, since SIG_IGN would be inherited.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return child.wait()
+        return _start(argv, pipe=None, takes_input=False, env=env, cwd=cwd).wait()
     finally:
         signal.signal(signal.SIGINT, before)
 

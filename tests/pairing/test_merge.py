@@ -332,11 +332,11 @@ def test_approvals_of_different_bodies_are_dropped_but_those_that_both_hold() ->
 def _seconds(count: int) -> float:
     base = tuple(f"x{n} = {n}\nprint(x{n})" for n in range(count))
     text = tuple(f"x{n} = {n} + 1\nprint(x{n})" for n in range(count))
-    start = time.perf_counter()
+    start = time.process_time()  # work, not waiting for a turn
     assert len(said(merged(base, text, base))) == count
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_merging_grows_with_the_cells_not_with_their_square() -> None:
-    few, many = min(_seconds(500) for _ in range(3)), min(_seconds(5000) for _ in range(2))
+    few, many = min(_seconds(500) for _ in range(3)), min(_seconds(5000) for _ in range(3))
     assert many < few * 40, (few, many)  # ten times the cells; the square would be a hundred times

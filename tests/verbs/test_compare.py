@@ -23,7 +23,7 @@ if host == "web2":
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+def ran(shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A workspace with a run that succeeded, and one with another value that failed."""
     root = made_workspace(tmp_path_factory.mktemp("compare") / "w")
     (root / "runbooks/x.py").write_text(TEXT)
