@@ -7,7 +7,7 @@ STAMPS := $(VENV)/.stamps
 # JupyterLab, and the program beside it, for tests/jupyter: apart, because its server makes imports slow.
 JUPYTER := .venv-jupyter
 # The tests need more processes than cores: most of their time is waiting for kernels.
-WORKERS ?= 4
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --timeout 300
 
 .PHONY: help demo test check browser format bench resign soak lock clean

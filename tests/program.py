@@ -137,6 +137,11 @@ class Seat:
         self.sees(words)
         self._child.sendline(answer)
 
+    def says(self, answer: str) -> None:
+        """Wait until the menu is there again, and answer: what was typed before that may be forgotten."""
+        self.sees("\n  > ")
+        self._child.sendline(answer)
+
     def types(self, line: str) -> None:
         self._child.sendline(line)
 

@@ -77,7 +77,7 @@ def test_an_edited_step_runs_shown_reasoned_and_recorded(ws: Path, tmp_path: Pat
     seat.prompted("why is it edited?", "web1 is gone")
     seat.asked("It runs as it was edited.", "r")  # a dangerous step still wants its name
     seat.sees("type its name, restart")
-    seat.types("restart")
+    seat.says("restart")
     seat.sees("| restarting web2")
     seat.asked("Run health?", "r")
     seat.asked("health: failed. What now?", "e")
@@ -171,13 +171,13 @@ def test_what_can_not_run_in_the_steps_place_is_said_and_kept_for_the_next_time(
         seat.asked("Run look?" if words.startswith("line") else "\n", "e")
         seat.sees("not edited: ")
         seat.sees(words)
-    seat.types("e")
+    seat.says("e")
     seat.sees("why is it edited?")
     seat.types("")
     seat.sees("it needs words")
-    seat.types("e")
+    seat.says("e")
     seat.sees("nothing was changed")
-    seat.types("q")
+    seat.says("q")
     seat.leaves()
 
     assert [text for text, _, _ in seen(tmp_path)[:3]] == ['print("looking")\n', bad[0], bad[1]]
@@ -190,12 +190,12 @@ def test_an_editor_that_is_not_there_or_fails_leaves_the_question_open(ws: Path)
     seat = Seat(ws, "run", "x", EDITOR="", VISUAL="")
     seat.asked("Run look?", "e")
     seat.sees("not edited: neither VISUAL nor EDITOR is set")
-    seat.types("q")
+    seat.says("q")
     seat.leaves()
     seat = Seat(ws, "run", "x", EDITOR="false")
     seat.asked("Run look?", "e")
     seat.sees("not edited: the editor ended with 1: false")
-    seat.types("q")
+    seat.says("q")
     assert seat.leaves() == 7
 
 
@@ -210,7 +210,7 @@ def test_where_the_policy_refuses_deviations_the_menu_has_no_edit(ws: Path) -> N
     seat = Seat(ws, "run", "x", EDITOR="true")
     seat.asked("Run look?", "e")
     seat.sees("'e' is none of them")
-    seat.types("q")
+    seat.says("q")
     seat.leaves()
 
     assert "[e] edit" not in seat.screen
