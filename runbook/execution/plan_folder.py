@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from runbook.approval import trust as trusting
-from runbook.approval.decision import Permission, Request, require_recovery
+from runbook.approval.decision import Permission, Request, require_permission, require_recovery
 from runbook.approval.trusted import Trust, assemble
 from runbook.canonical import canonical_json, digest
 from runbook.decoding import decode_json
@@ -26,7 +26,7 @@ from runbook.execution import brought, registry
 from runbook.execution.guard import given_since
 from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
 from runbook.execution.planned import Selection, selection_from
-from runbook.execution.prepare import interpreter, permit, variables
+from runbook.execution.prepare import interpreter, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
 from runbook.text import reader
@@ -243,7 +243,9 @@ def _decide_again(
         return _decide_undo(folder, record, workspace=workspace, around=around, now=now)
     trust = trusting.load_or_refusal(workspace, env=around.env)
     request = _request(folder, record, workspace)
-    permission = permit(request, trust, now=now, reason=record.expired_reason)
+    # jupytext's opinion of these bytes was asked for when they were planned: step 1 knows the plan for ours,
+    # and step 6 holds the bytes against it.
+    permission = require_permission(request, trust, now=now, reason=record.expired_reason)
     assert isinstance(trust, Trust)  # a TrustError has refused
     _require_same_trust(folder, trust)
     return _plan_again(record, permission, trust, workspace=workspace, around=around)

@@ -66,7 +66,7 @@ def prepare(wanted: Wanted, *, workspace: Workspace, around: Surroundings, now: 
     runbook = _read(request, trust, now=now)
     values = resolve(runbook.parameters, wanted.given, base=around.cwd)
     request = msgspec.structs.replace(request, values=values_digest(values))
-    permission = permit(request, trust, now=now, reason=wanted.terms.expired_reason)
+    permission = _permit(request, trust, now=now, reason=wanted.terms.expired_reason)
     assert isinstance(trust, Trust)  # a TrustError has refused
     facts = Facts(
         id=_identity(wanted, now),
@@ -112,7 +112,7 @@ def _given(wanted: Wanted, trust: Trust) -> tuple[GivenApproval, ...]:
     return tuple(sorted(found, key=lambda one: one.approval))
 
 
-def permit(request: Request, trust: Trust | TrustError, *, now: datetime, reason: str | None) -> Permission:
+def _permit(request: Request, trust: Trust | TrustError, *, now: datetime, reason: str | None) -> Permission:
     """Decide as DESIGN §5.3 says, and have what nobody approved read by jupytext as well (§4.2).
 
     Raises NotPermitted, TextRefused, UsageError (the reason).

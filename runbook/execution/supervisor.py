@@ -6,9 +6,8 @@ and hang-ups are for terminals: it does not hear them. Whatever kills it frees t
 """
 
 import asyncio
-import contextlib
+import importlib
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -16,11 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from runbook import __version__
-from runbook.canonical import canonical_json, digest, hex_digest
-from runbook.decoding import decode_json
+from runbook.canonical import digest, hex_digest
 from runbook.errors import ExistsError, KernelError, RunbookError
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
@@ -36,6 +32,7 @@ from runbook.execution import (
     kernel_launch,
     lease,
     leftovers,
+    pipe_end,
     plan_folder,
     registry,
     sealing,
@@ -50,11 +47,12 @@ from runbook.execution.discretion import DiscreetLog, Discretion
 from runbook.execution.ending import conclude
 from runbook.execution.failures import failure_of
 from runbook.execution.guard import Guard, guard_of
-from runbook.execution.handing import HANDED_LIMIT_BYTES, Handed, Heard
+from runbook.execution.handing import Handed
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_tree import MARK
 from runbook.execution.kernel_values import KernelSpec
 from runbook.execution.lease import Held, Lease
+from runbook.execution.pipe_end import FirstWord
 from runbook.execution.plan import Plan
 from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
@@ -64,6 +62,8 @@ from runbook.system import clock, files
 from runbook.text.secret import Hidden
 from runbook.workspace import Surroundings, Workspace, load, resolve
 
+_AHEAD = ("zmq.asyncio", "jupyter_client", "nbclient", "runbook.execution.kernel")
+"""What talks to a kernel, in pieces: the last holds all the others."""
 VISIT_SECONDS = 2
 """How long a run that ended at once waits for the terminal that started it."""
 
@@ -74,37 +74,13 @@ def main() -> None:
         os._exit(0)
     _settle_in()
     _import_ahead()
-    data = sys.stdin.buffer.read(HANDED_LIMIT_BYTES)
-    if not data:
-        return  # started ahead of time, and not needed after all
-    word = _FirstWord()
+    word = FirstWord()
     try:
-        _supervise(decode_json(data, Handed, name="what was handed over"), word.ready)
+        handed = pipe_end.take()
+        if handed is not None:  # else it was started ahead of time, and not needed after all
+            _supervise(handed, word.ready)
     except RunbookError as error:
         word.refuse(error)
-
-
-class _FirstWord:
-    """The one line that the terminal waits for."""
-
-    def __init__(self) -> None:
-        self._said = False
-
-    def ready(self) -> None:
-        self._say(Heard())
-
-    def refuse(self, error: RunbookError) -> None:
-        """Say why there is no run; an error of a run that was begun is a bug, and goes to the log."""
-        if self._said:
-            raise error
-        self._say(Heard(failure=failure_of(error)))
-
-    def _say(self, heard: Heard) -> None:
-        self._said = True
-        with contextlib.suppress(OSError):  # the terminal is gone: the run is not
-            sys.stdout.buffer.write(canonical_json(msgspec.to_builtins(heard)) + b"\n")
-            sys.stdout.buffer.flush()
-        _close_pipes()
 
 
 def _settle_in() -> None:
@@ -117,21 +93,10 @@ def _settle_in() -> None:
 
 def _import_ahead() -> None:
     """Import what a run will need, for as long as the terminal has nothing to hand over yet."""
-    if not _is_handed():
-        from runbook.execution import kernel  # noqa: F401 - for its effect
-    if not _is_handed():
-        from runbook.text import notebook  # noqa: F401 - for its effect
-
-
-def _is_handed() -> bool:
-    return bool(select.select([0], [], [], 0)[0])
-
-
-def _close_pipes() -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.close(nothing)
+    for name in _AHEAD:
+        if pipe_end.is_handed():
+            return  # the rest comes while the kernel starts
+        importlib.import_module(name)
 
 
 def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
