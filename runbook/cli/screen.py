@@ -34,6 +34,7 @@ class Screen:
         self._out = out
         self._standing = ""  # what is on the cursor's line; "" at the left edge
         self.at_prompt = False
+        self._titled = False
 
     @property
     def is_terminal(self) -> bool:
@@ -85,9 +86,12 @@ class Screen:
         self.at_prompt = False
 
     def title(self, title: str) -> None:
-        """Set the terminal's title (OSC 2), so that a question is seen from another window; "" clears it."""
+        """Set the terminal's title (OSC 2), so that a question is seen from elsewhere; "" clears ours."""
+        if not title and not self._titled:
+            return
         if self.is_terminal and os.environ.get("TERM") not in (None, "dumb", "linux"):
             self._put(f"\x1b]2;{inert.line(title)}\a")
+            self._titled = bool(title)
 
     def _leave_line(self) -> None:
         if self._standing:

@@ -3,6 +3,7 @@
 A visitor only (DESIGN §7.2): decides nothing, keeps nothing. Where words stand on the screen is `screen`'s.
 """
 
+import contextlib
 import os
 import select
 import shlex
@@ -95,8 +96,10 @@ class Terminal:
         self._line(f"! {message}", "yellow")
 
     def leave(self) -> None:
-        """Give the terminal back as it was found."""
+        """Give the terminal back: what is typed is shown, and no question of ours stands in its title."""
         self._echo.on()
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            self._screen.title("")
 
     def _on_opened(self, event: Mapping[str, Any]) -> None:
         if event.get("unset"):

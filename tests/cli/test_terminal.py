@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
 import pytest
 
+from runbook.cli import terminal
 from runbook.cli.terminal import Terminal
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event
@@ -219,3 +221,36 @@ def test_every_end_of_a_step_is_one_line(screen: Screen) -> None:
 
     assert "> look (attempt 2)\n" in screen.out.getvalue()
     assert "!! look failed in 1.50 s" in screen.out.getvalue()
+
+
+class Window(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("patience_ns", "bell"), [(-1, "\a"), (10**18, "")])
+def test_a_question_that_was_waited_for_rings_and_any_stands_in_the_title_until_it_is_answered_or_left(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience_ns: int, bell: str
+) -> None:
+    monkeypatch.setattr(terminal, "_PATIENCE_NS", patience_ns)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    window = Window()
+    seat = Terminal(sources={}, blobs=Blobs(tmp_path), out=window, source=screen.source)
+    screen.enter("r")
+    seat.ask(ATTENDED, screen.wake)
+    answered = window.getvalue()
+
+    assert answered.startswith(f"{bell}? Run look?")
+    assert answered.count("\a") == len(bell) + 2
+    assert "\x1b]2;? look\a" in answered
+    assert answered.endswith("\x1b]2;\a")
+    seat.leave()
+    assert window.getvalue() == answered  # nothing of ours stands there any more
+
+    screen.wakes()
+    seat.ask(msgspec.structs.replace(ATTENDED, number=2), screen.wake)
+    seat.leave()
+    assert window.getvalue().endswith("\x1b]2;\a")

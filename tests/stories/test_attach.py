@@ -26,6 +26,8 @@ from runbook.execution.session import attach
 from tests.execution.staging import Script, Stage, until
 from tests.program import program
 
+Factory = pytest.TempPathFactory
+
 QUESTIONS = """
     # %% one
     print("first " + "words")
@@ -71,12 +73,12 @@ class Desk:
     def write(self, text: str) -> None:
         (self.root / "x.py").write_text(textwrap.dedent(text).lstrip("\n"))
 
-    def at_terminal(self, *words: str, name: str = "alice") -> "pexpect.spawn[str]":
+    def at_terminal(self, *words: str, name: str = "alice", **env: str) -> "pexpect.spawn[str]":
         terminal = pexpect.spawn(
             sys.executable,
             ["-m", "runbook", *words],
             cwd=str(self.root),
-            env={**os.environ, "LOGNAME": name, "TERM": "xterm", "NO_COLOR": "1"},
+            env={**os.environ, "LOGNAME": name, "TERM": "xterm", "NO_COLOR": "1", **env},
             encoding="utf-8",
             timeout=90,
             dimensions=(50, 200),
@@ -320,15 +322,27 @@ WHOLE = """
     open("changed", "w").close()
     # %% put-back name="put-back" undoes="change"
     os.unlink("changed")
+    # %% tidy name="tidy"
+    print("tidied")
     # %% last name="last"
     print("never")
 """
+EDITED = 'print("tidied web2 alone")'
 
 
-def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk) -> None:
-    """Skip, failure, retry, manual, danger, undo, note, stop; Ctrl-C leaves, the other terminal goes on."""
+def titles(seen: str) -> list[str]:
+    """What the window was called, one after the other (OSC 2)."""
+    return re.findall(r"\x1b]2;(.*?)\x07", seen)
+
+
+def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk, tmp_path_factory: Factory) -> None:
+    """Skip, failure, retry, manual, danger, undo, edit, note, stop; Ctrl-C leaves, the other terminal goes
+    on. A question that waits stands in the title, and each terminal is left as it was."""
     desk.write(WHOLE)
     first = desk.at_terminal("run", "x.py")
+    first.logfile_read = seen = io.StringIO()
+    editor = tmp_path_factory.mktemp("editor") / "editor.py"
+    editor.write_text(f"import pathlib, sys\npathlib.Path(sys.argv[1]).write_text({EDITED!r})\n")
 
     def answer(terminal: "pexpect.spawn[str]", question: str, *lines: str) -> None:
         terminal.expect_exact(question)
@@ -348,21 +362,30 @@ def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk) -> None:
     first.expect(pexpect.EOF)
     first.close()
     assert first.exitstatus == 130
+    assert titles(seen.getvalue()) == ["? look", "", "? optional", "", "? flaky", "", "? flaky", ""]
 
     (folder,) = executions_below(desk.root / "executions")
     (folder.work / "mended").touch()
-    second = desk.at_terminal("attach", folder.id, name="bob")
+    second = desk.at_terminal("attach", folder.id, name="bob", VISUAL=f"{sys.executable} {editor}")
+    second.logfile_read = seen = io.StringIO()
     second.expect_exact("looked around")
     answer(second, "? flaky: failed. What now?", "t")
     answer(second, "? tell is done by a person. Was it done?", "n asked for them", "d mailed")
     answer(second, "Type its name to run it.", "r", "change")
-    answer(second, "? Run last?", "u")
+    answer(second, "? Run tidy?", "u")
     second.expect_exact("ok put-back succeeded")
+    answer(second, "? Run tidy?", "e")
+    second.expect_exact("+" + EDITED)
+    second.expect_exact("why is it edited?")
+    second.sendline("web1 is gone")
+    second.expect_exact("  | tidied web2 alone")
+    second.expect_exact("ok tidy deviated")
     answer(second, "? Run last?", "q enough")
     second.expect(pexpect.EOF)
     second.close()
 
     assert second.exitstatus == 7
+    assert titles(seen.getvalue())[-1] == ""
     assert not (folder.work / "changed").exists()
     said = [
         (event.text("by")[:3], event.text("choice"), event.text("words"))
@@ -378,8 +401,27 @@ def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk) -> None:
         ("bob", "done", "mailed"),
         ("bob", "run", "change"),
         ("bob", "undo", ""),
+        ("bob", "edit", "web1 is gone"),
         ("bob", "stop", "enough"),
     ]
+    shown = program(desk.root, "show", folder.id, "--json").json
+    assert {step["name"]: step["state"] for step in shown["steps"]} == {
+        "look": "succeeded",
+        "optional": "skipped",
+        "flaky": "succeeded",
+        "tell": "attested",
+        "change": "succeeded",
+        "put-back": "succeeded",
+        "tidy": "deviated",
+        "last": "pending",
+    }
+    assert f"+{EDITED}" in program(desk.root, "deviations", folder.id, "--patch").out
+    audit = folder.audit.read_text()
+    for words in ("not today", "asked for them", "mailed", "web1 is gone", "enough", "tidied web2 alone"):
+        assert words in audit
+    assert (
+        "UNSIGNED (stopped)\n  everything in it fits together" in program(desk.root, "verify", folder.id).out
+    )
 
 
 ASKING = """
