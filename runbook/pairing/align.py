@@ -5,8 +5,9 @@ one cell's edit to another.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -35,6 +36,8 @@ def align(old: Side, new: Side) -> list[int | None]:
         taken[j] = True
 
     _by_ends(old, new, match)
+    if None not in found or all(taken):
+        return found  # the ordinary: nothing is left to be told apart
     _by_key(old, new, found, taken, match, _ids)
     _by_key(old, new, found, taken, match, _names)
     _by_content(old, new, found, taken, match)
@@ -165,26 +168,31 @@ def _by_words(
     left, right = gap
     if len(left) == len(right) == 1:
         return
+    there = {j: _words(new.cells[j]) for j in right}
+    often = Counter(chain.from_iterable(there.values()))
+    rare = {word for word, count in often.items() if count <= _COMMON}
     places: dict[str, list[int]] = defaultdict(list)
-    sizes: dict[int, int] = {}
-    for j in right:
-        words = set(_WORD.findall(new.cells[j].source)[:_WORDS_READ])
-        sizes[j] = len(words)
-        for word in words:
+    for j, words in there.items():
+        for word in words & rare:
             places[word].append(j)
     last = -1
     for i in left:
+        words = _words(old.cells[i])
         votes: dict[int, int] = defaultdict(int)
-        words = set(_WORD.findall(old.cells[i].source)[:_WORDS_READ])
-        for word in words:
-            if len(places.get(word, ())) <= _COMMON:
-                for j in places.get(word, ()):
-                    votes[j] += 1
+        for word in words & rare:
+            for j in places[word]:
+                votes[j] += 1
         fair = [
             (-count, j)
             for j, count in votes.items()
-            if j > last and new.cells[j].kind == old.cells[i].kind and 3 * count >= max(len(words), sizes[j])
+            if j > last
+            and new.cells[j].kind == old.cells[i].kind
+            and 3 * count >= max(len(words), len(there[j]))
         ]
         if fair:
             last = min(fair)[1]
             match(i, last)
+
+
+def _words(cell: Cell) -> set[str]:
+    return set(_WORD.findall(cell.source)[:_WORDS_READ])

@@ -7,6 +7,8 @@ confirm before anything is written. Writing makes the normal form only.
 import ast
 import json
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -31,7 +33,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     """One marker line, read. `odd` and `refused` are words for people, or None."""
 
     kind: Kind
-    plain: dict[str, object]
+    plain: Mapping[str, object]
     odd: str | None = None
     refused: str | None = None
 
@@ -46,8 +48,9 @@ def could_mark(line: str) -> bool:
     return "%%" in line or "<codecell>" in line or "In[" in line
 
 
+@lru_cache(maxsize=1024)
 def read_marker(line: str) -> Marker:
-    """Read a line that `is_marker`."""
+    """Read a line that `is_marker`. Most are read several times in one sync, and many texts share them."""
     if not MARKER.fullmatch(line):
         odd = None if line == "# %%" else "a marker that is not `# %%`"
         return Marker(kind="code", plain={}, odd=odd)
@@ -70,7 +73,7 @@ def read_marker(line: str) -> Marker:
     return Marker(kind=kind, plain=plain, odd=odd, refused=strange or _hidden(plain))
 
 
-def _hidden(plain: dict[str, object]) -> str | None:
+def _hidden(plain: Mapping[str, object]) -> str | None:
     for key in plain:
         if key in _HIDING:
             return f"the option {key!r} changes what a notebook runs"

@@ -31,11 +31,7 @@ class NotebookCell(msgspec.Struct, frozen=True, kw_only=True):
     plain: dict[str, Any]
     cell: Cell
     metas: dict[str, str]
-
-    @property
-    def id(self) -> str | None:
-        found = self.plain.get("id")
-        return found if isinstance(found, str) else None
+    id: str | None
 
 
 class Notebook(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,10 +185,8 @@ def _cells(
 def notebook_cell(plain: dict[str, Any], raw: str) -> NotebookCell | None:
     """One decoded cell; None when it is none of nbformat 4."""
     kind = _KINDS.get(str(plain.get("cell_type")))
-    source = plain.get("source", "")
+    source = _joined(plain.get("source", ""))
     metadata = plain.get("metadata", {})
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        source = "".join(source)
     outputs = plain.get("outputs", [])
     if (
         kind is None
@@ -206,7 +200,20 @@ def notebook_cell(plain: dict[str, Any], raw: str) -> NotebookCell | None:
         cell = cell_of(kind, source, metadata)
     except ValueError:
         return None
-    return NotebookCell(raw=raw, plain=plain, cell=cell, metas=metas)
+    own_id = plain.get("id")
+    return NotebookCell(
+        raw=raw, plain=plain, cell=cell, metas=metas, id=own_id if isinstance(own_id, str) else None
+    )
+
+
+def _joined(source: object) -> object:
+    """A source as one text; None for a list that holds something else."""
+    if not isinstance(source, list):
+        return source
+    try:
+        return "".join(source)
+    except TypeError:
+        return None
 
 
 def is_header(plain: Mapping[str, Any]) -> bool:
@@ -270,29 +277,37 @@ def _with_metadata(
 
 def dump(notebook: Notebook, plain: object, *, depth: int) -> str:
     """A value as this notebook spells it, to stand at `depth`. Raises ValueError, TypeError."""
-    leaf = _ASCII if notebook.ascii else _UNICODE
+    spelling = _ASCII if notebook.ascii else _UNICODE
     if notebook.indent is None:
-        return leaf(plain)
+        return spelling.leaf(plain)
     newline = "\r\n" if notebook.crlf else "\n"
-    return _indented(plain, leaf, newline + notebook.indent * depth, notebook.indent)
+    return _indented(plain, spelling, newline + notebook.indent * depth, notebook.indent)
 
 
-_ASCII = json.JSONEncoder().encode
-_UNICODE = json.JSONEncoder(ensure_ascii=False).encode
+class _Spelling(msgspec.Struct, frozen=True):
+    """How texts, and other values that hold none, are written."""
+
+    text: Callable[[str], str]
+    leaf: Callable[[object], str]
 
 
-def _indented(value: object, leaf: Callable[[object], str], here: str, unit: str) -> str:
+_ASCII = _Spelling(json.encoder.encode_basestring_ascii, json.JSONEncoder().encode)
+_UNICODE = _Spelling(json.encoder.encode_basestring, json.JSONEncoder(ensure_ascii=False).encode)
+
+
+def _indented(value: object, spelling: _Spelling, here: str, unit: str) -> str:
     """As `json.dumps` with an indentation, which is three times slower because it is not in C."""
     inner = here + unit
+    text = spelling.text
     if isinstance(value, dict) and value:
-        parts = [f"{leaf(str(key))}: {_indented(each, leaf, inner, unit)}" for key, each in value.items()]
+        parts = [f"{text(str(key))}: {_indented(each, spelling, inner, unit)}" for key, each in value.items()]
         return "{" + inner + f",{inner}".join(parts) + here + "}"
     if isinstance(value, list) and value:
         parts = [
-            leaf(each) if isinstance(each, str) else _indented(each, leaf, inner, unit) for each in value
+            text(each) if isinstance(each, str) else _indented(each, spelling, inner, unit) for each in value
         ]
         return "[" + inner + f",{inner}".join(parts) + here + "]"
-    return leaf(value)
+    return spelling.leaf(value)
 
 
 def source_lines(source: str, like: Mapping[str, Any] | None) -> str | list[str]:

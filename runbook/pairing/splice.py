@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-_BLANK = re.compile(r"[ \t\n\r]*")
+_BLANKS = " \t\n\r"
+# One member up to its value; the comma before it belongs to no one.
+_MEMBER = re.compile(r'[ \t\n\r]*,?[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\n\r]*:[ \t\n\r]*')
 _DECODER = json.JSONDecoder()
 
 
@@ -14,22 +16,15 @@ def spans(text: str) -> list[tuple[str, int, int, int]]:
     Raises ValueError for what is no object.
     """
     found: list[tuple[str, int, int, int]] = []
-    at = _skip(text, 1)
-    while text[at] != "}":
-        begin = at
-        key, at = _DECODER.raw_decode(text, at)
-        start = _skip(text, _skip(text, at) + 1)
+    at = 1
+    while member := _MEMBER.match(text, at):
+        spelled, start = member[1], member.end()
+        key = json.loads(spelled) if "\\" in spelled else spelled[1:-1]
         _, at = _DECODER.raw_decode(text, start)
-        found.append((key, begin, start, at))
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
+        found.append((key, member.start(1), start, at))
+    if text[at:].strip(_BLANKS) != "}":
+        raise ValueError("not an object")
     return found
-
-
-def _skip(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
 
 
 def spliced(text: str, changes: Mapping[str, str], dropped: Iterable[str] = ()) -> str:

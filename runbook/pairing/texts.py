@@ -26,6 +26,8 @@ _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
 _RULE = re.compile(r"---\s*")
 _JUPYTER = re.compile(r"jupyter\s*:\s*")
 
+_HIDES_MARKERS = ('"""', "'''", "```", "~~~")
+
 Style = Literal["code", "comment", "docstring"]
 
 
@@ -115,7 +117,8 @@ def read_text(data: bytes) -> Text | Unreadable:
     header, problem = _header(lines)
     if problem is not None:
         return Unreadable(problem=problem, kind="refused")
-    cells, odd, problem = _cells(lines, header.end)
+    hides = any(sign in whole for sign in _HIDES_MARKERS)
+    cells, odd, problem = _cells(lines, header.end, hides=hides)
     if problem is not None:
         return Unreadable(problem=problem, kind="refused")
     return Text(bom=bom, lines=tuple(lines), ends=tuple(ends), header=header, cells=cells, odd=odd)
@@ -194,9 +197,10 @@ def _header(lines: Sequence[str]) -> tuple[Header, Problem | None]:
 
 
 def _cells(
-    lines: Sequence[str], start: int
+    lines: Sequence[str], start: int, *, hides: bool
 ) -> tuple[tuple[TextCell, ...], tuple[Problem, ...], Problem | None]:
-    marks = [i for i in range(start, len(lines)) if could_mark(lines[i]) and is_marker(lines[i])]
+    """`hides`: something in the text could hide a marker from the reader, a string or a fence."""
+    marks = [i for i, line in enumerate(lines) if could_mark(line) and i >= start and is_marker(line)]
     cells: list[TextCell] = []
     odd: list[Problem] = []
     position = start
@@ -206,7 +210,7 @@ def _cells(
         marker = read_marker(lines[position]) if marked else None
         kind = marker.kind if marker else "code"
         upcoming += marked
-        upcoming, why = _next_mark(lines, position, marks, upcoming, kind)
+        upcoming, why = _next_mark(lines, position, marks, upcoming, kind) if hides else (upcoming, None)
         end = marks[upcoming] if upcoming < len(marks) else len(lines)
         if marker and marker.refused:
             problem = _in_cell("cell.option", cells, position, marker.refused, "take it out")

@@ -75,15 +75,14 @@ class Folder:
         found: list[Item] = []
         top = self.root / prefix.rpartition("/")[0]
         with files.storage_errors(top):
-            for folder, folders, names in os.walk(top):
-                folders.sort()
+            for folder, _, names in os.walk(top):
+                above = os.path.relpath(folder, self.root)
                 for name in names:
-                    path = Path(folder, name)
-                    key = path.relative_to(self.root).as_posix()
-                    if "/" not in key or not key.startswith(prefix) or not is_key(key):
+                    key = f"{above}/{name}"
+                    if not key.startswith(prefix) or not is_key(key):
                         continue
                     with contextlib.suppress(FileNotFoundError):
-                        seen = path.lstat()
+                        seen = os.lstat(f"{folder}/{name}")
                         since = datetime.fromtimestamp(seen.st_mtime, UTC)
                         found.append(Item(key=key, size_bytes=seen.st_size, since=since))
         yield from sorted(found, key=lambda item: item.key)

@@ -58,17 +58,16 @@ def encode(history: History) -> bytes:
         "last": history.last,
     }
     # A name may hold surrogates (a file name that is not UTF-8), which msgspec's encoder refuses.
-    lines = b"".join(_ENCODER.encode(entry) + b"\n" for entry in history.entries)
-    return canonical_json(head) + b"\n" + lines
+    return canonical_json(head) + b"\n" + _ENCODER.encode_lines(history.entries)
 
 
 def decode(data: bytes, *, key: str) -> History:
     """Read a ref back. Raises StoreDamaged for what `encode` did not write, StorageError for a newer one."""
     try:
-        lines = data.splitlines()
-        if data[-1:] != b"\n" or not lines:
+        head_line, _, rest = data.partition(b"\n")
+        if data[-1:] != b"\n":
             raise ValueError("its last line is cut off")
-        first = json.loads(lines[0])
+        first = json.loads(head_line)
         number = first.get("format") if isinstance(first, dict) else None
         if isinstance(number, int) and number > FORMAT:
             raise StorageError(
@@ -77,7 +76,9 @@ def decode(data: bytes, *, key: str) -> History:
                 hint="update runbook; nothing was changed",
             )
         head = msgspec.convert(first, _Head)
-        entries = tuple(_DECODER.decode(line) for line in lines[1:])
+        entries = tuple(_DECODER.decode_lines(rest))
+        if len(entries) != rest.count(b"\n"):
+            raise ValueError("not one version in each line")
     except (ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
         raise StoreDamaged(f"a history that cannot be read: {error}", subject=key) from error
     numbers = [entry.number for entry in entries]
@@ -101,10 +102,10 @@ def appended(history: History, fresh: Sequence[tuple[str, int, str]], *, stamp: 
     return msgspec.structs.replace(history, entries=tuple(entries), last=number)
 
 
-def split(history: History) -> tuple[History, History] | None:
-    """(the older half, the rest) once the ref got large; None before. The caller keeps the older half as an
-    object and names it in the rest."""
-    if len(encode(history)) <= SPLIT_BYTES or len(history.entries) < 4:
+def split(history: History, size_bytes: int) -> tuple[History, History] | None:
+    """(the older half, the rest) once the ref got large (`size_bytes`, as `encode` spells it); None before.
+    The caller keeps the older half as an object and names it in the rest."""
+    if size_bytes <= SPLIT_BYTES or len(history.entries) < 4:
         return None
     middle = len(history.entries) // 2
     older = msgspec.structs.replace(

@@ -120,7 +120,7 @@ def _read(store: Store) -> tuple[dict[str, tuple[bytes, History]], bool]:
 def _shortened(store: Store, history: History, left: tuple[Entry, ...]) -> History:
     """The same history with fewer entries; what is still too much for a ref is moved into objects again."""
     whole = msgspec.structs.replace(history, entries=left, older=None)
-    while halves := histories.split(whole):
+    while halves := histories.split(whole, len(histories.encode(whole))):
         older = store.put(histories.encode(halves[0])).removeprefix("sha256:")
         whole = msgspec.structs.replace(halves[1], older=older)
     return whole

@@ -95,10 +95,12 @@ class Store:
             after = histories.appended(known, plain, stamp=stamp(now))
             if after == known:
                 return ()
-            if halves := histories.split(after):
+            data = histories.encode(after)
+            if halves := histories.split(after, len(data)):
                 older = self.put(histories.encode(halves[0])).removeprefix("sha256:")
                 after = msgspec.structs.replace(halves[1], older=older)
-            if self.backend.swap_ref(key, before, histories.encode(after), durable=durable):
+                data = histories.encode(after)
+            if self.backend.swap_ref(key, before, data, durable=durable):
                 return tuple(entry for entry in after.entries if entry.number > known.last)
         raise LockBusy("too many writers add versions to one name", subject=name, hint="try again")
 

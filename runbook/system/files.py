@@ -184,22 +184,17 @@ def _create_nameless(path: Path, data: bytes, mode: int, *, durable: bool) -> bo
 def make_durable(paths: Collection[Path]) -> None:
     """Make files that were written without syncs, and their names, survive a power cut.
 
-    Many at once are synced side by side: the disk then commits several in one go.
+    All are synced side by side, and their folders with them: the disk then commits several in one go.
     """
-    if len(paths) > 1:
-        from concurrent.futures import ThreadPoolExecutor
+    if not paths:
+        return
+    from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(_SYNCERS) as pool:
-            list(pool.map(_sync_file, paths))
-    else:
-        for path in paths:
-            _sync_file(path)
-    for folder in sorted({path.parent for path in paths}):
-        with storage_errors(folder):
-            sync_folder(folder)
+    with ThreadPoolExecutor(_SYNCERS) as pool:
+        list(pool.map(_sync, [*paths, *sorted({path.parent for path in paths})]))
 
 
-def _sync_file(path: Path) -> None:
+def _sync(path: Path) -> None:
     with storage_errors(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
