@@ -8,7 +8,6 @@ What is outside: whether jupytext agrees with the strict reader (asked where a t
 that nobody approved), reading the included files, and what a plan can't do yet (secrets).
 """
 
-import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Literal, NoReturn
@@ -20,7 +19,7 @@ from runbook.approval.trusted import Trust
 from runbook.approval.verdict import SCRATCH, Answer, Counted, Missing, NotCounted, Request, Verdict, Why
 from runbook.errors import NotPermitted, TrustError, UsageError
 from runbook.text import reader
-from runbook.text.runbook import Reading, Runbook, Step
+from runbook.text.runbook import Runbook, Step
 
 __all__ = [
     "SCRATCH",
@@ -101,17 +100,11 @@ class _Bench:
 
 def _read(bench: _Bench) -> bool:
     """1 file and characters, 2 header, 3 cells: the strict reader's own steps, in its order."""
-    reading = _reading(bench.request.data)
+    reading = reader.read(bench.request.data)
     bench.runbook = reading.runbook
     for reason in reading.refusals:
         bench.refuse(reason.code, reason.message, line=reason.line, hint=reason.hint)
     return bench.runbook is not None
-
-
-@functools.lru_cache(maxsize=4)
-def _reading(data: bytes) -> Reading:
-    """The reader is a pure function: one text judged for several environments is read once."""
-    return reader.read(data)
 
 
 def _believe(bench: _Bench) -> bool:

@@ -12,6 +12,7 @@ The order of the reading; each number stands again in the code:
 All are gone through whatever the earlier ones found, so that a person sees everything at once.
 """
 
+import functools
 import warnings
 from collections import Counter
 from threading import Lock
@@ -33,8 +34,13 @@ MAX_ALIKE = 50
 _SILENCE = Lock()  # Python's warning filters are one for all threads
 
 
+@functools.lru_cache(maxsize=4)
 def read(data: bytes) -> Reading:
-    """Read a runbook's bytes whole. Never raises on any bytes; says every reason of both degrees, by line."""
+    """Read a runbook's bytes whole. Never raises on any bytes; says every reason of both degrees, by line.
+
+    Who shows a text and who decides on it each read the very bytes that they have: those of the last few
+    texts are not read twice, since the same bytes give the same reading.
+    """
     # 1 bytes
     canonical, reasons = canonical_text(data)
     if canonical is None:
