@@ -17,7 +17,7 @@ from runbook.evidence.outputs import AttemptOutputs, Outputs, Shared
 from runbook.evidence.plan import PlannedStep, PlanRecord
 from runbook.evidence.states import Attempt, Progress, Standing, StepStanding
 
-RENDERER = 2
+RENDERER = 3
 """The version of everything that turns a journal into record and audit. A change of their bytes raises it."""
 
 _REMARKS_FIRST = 150

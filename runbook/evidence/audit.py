@@ -109,7 +109,7 @@ def _who(account: Account) -> Iterator[Block]:
     plan = account.plan
     yield Heading(2, ("Who and where",))
     rows: list[tuple[str, Words]] = [
-        ("operator", (Said(plan.operator), ", as the login claims")),
+        ("operator", (Said(plan.operator), " (claimed by the login)")),
         ("host", (Said(plan.host),)),
         ("interpreter", (Said(plan.interpreter),)),
         ("trust", (Said(plan.trust),)),

@@ -16,7 +16,19 @@ _WORDS_ROOM = inert.Room(head_lines=40, tail_lines=10, head_characters=4_000, ta
 _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _OUTPUTS_SHOWN = 200  # outputs of one attempt that are shown, half of them from its end
 _KEYS = 40  # keys of a remark that are shown
-_SHORT_KEYS = ("attempt", "state", "asks", "choice", "reason", "how", "by", "what", "outcome", "returncode")
+_SHORT_KEYS = (
+    "attempt",
+    "state",
+    "asks",
+    "choice",
+    "reason",
+    "how",
+    "by",
+    "principal",
+    "what",
+    "outcome",
+    "returncode",
+)
 _AGENT_KEYS = ("what", "key", "user", "reason", "signed", "refused")
 _SHORT = 200  # characters of a remark in a list
 
@@ -67,8 +79,9 @@ def _facts(step: StepAccount) -> Iterator[tuple[str, Words]]:
     if standing is None or not (standing.why or standing.by or standing.words):
         return
     said: list[str | Said] = [standing.state if not standing.attempts else "passed over"]
-    for before, words in ((", reason ", standing.why), (", by ", standing.by), (", saying ", standing.words)):
-        said += [before, Said(words)] if words else []
+    said += [", reason ", Said(standing.why)] if standing.why else []
+    said += _by(standing.by)
+    said += [", saying ", Said(standing.words)] if standing.words else []
     yield "decision", (*said, *((", at ", Said(standing.when)) if standing.when else ()))
 
 
@@ -103,7 +116,23 @@ def _edit(told: AttemptAccount, source: str) -> Iterator[Block]:
 
 
 def _by(by: str) -> Words:
-    return (", by ", Said(by)) if by else ()
+    return (", by ", *who(by)) if by else ()
+
+
+def who(name: str, *, signed: bool = False) -> Words:
+    """Whose word something is. A login is what its machine says of it: only a signature is more than that."""
+    if signed:
+        return Said(name), " (signed)"
+    return (Said(name), " (claimed by the login)") if "@" in name else (Said(name),)
+
+
+def _whose(event: Event, key: str, value: str) -> Words:
+    """The value of one key of an event, with whose word it is where it names somebody."""
+    if event.kind == "confirmed" and key == "principal":
+        return who(_cut_line(value), signed=True)
+    if event.kind != "kit" and key == "by":  # a step may call anything `by`
+        return who(_cut_line(value))
+    return (Said(_cut_line(value)),)
 
 
 def _outputs(outputs: Outputs, get: messages.Get) -> Iterator[Block]:
@@ -245,7 +274,7 @@ def told(event: Event) -> Words:
         # A key of the kit's own record could be anything; only plain words stand outside a span.
         name: str | Said = key if key.isascii() and key.isalnum() else Said(key)
         said = value if isinstance(value, str) else canonical_json(value).decode("ascii")
-        parts += [*([", "] if parts else []), name, " ", Said(_cut_line(said))]
+        parts += [*([", "] if parts else []), name, " ", *_whose(event, key, said)]
     return tuple(parts)
 
 
@@ -258,7 +287,7 @@ def short(event: Event) -> Words:
     for key in keys:
         value = event.payload.get(key)
         if isinstance(value, str | int) and value != "":
-            parts += [f", {key} ", Said(_cut_line(str(value)))]
+            parts += [f", {key} ", *_whose(event, key, str(value))]
     return tuple(parts)
 
 

@@ -82,7 +82,7 @@ def test_the_audit_says_who_what_when_where_and_on_whose_approval(tmp_path: Path
     for said in (
         "- runbook: `runbooks/web/restart.py`\n",
         "- environment: `prod`\n",
-        "- operator: `alice`, as the login claims\n",
+        "- operator: `alice` (claimed by the login)\n",
         "- host: `runner1`\n",
         "- kernel: `CPython`, Python `3.11.9`, process 4712\n",
         "- first event: `2026-11-21T00:12:05.250Z`\n",
@@ -352,3 +352,23 @@ def test_a_cut_journal_is_said(tmp_path: Path) -> None:
     text = rendered(told)
     assert "- the journal's last line was cut; 6 bytes of it are left\n" in text
     assert "- selection: `--only health`\n" in text
+
+
+def test_each_word_of_a_person_says_whether_it_is_claimed_or_signed(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    told.run("health")
+    told.tell("answer", question=1, choice="done", words="said it", by="alice@host", how="terminal")
+    told.tell("attested", step="announce", by="alice@host", words="said it")
+    told.tell("note", by="alice@host", words="smooth", step="health")
+    told.tell("confirmed", step="restart", attempt=1, principal="bob@example.com", signature="x", reason="")
+    told.tell("kit", step="health", what="odd", by="carol@host")
+    told.tell("note", by="runbook", words="ours", step="health")
+    text = rendered(told)
+    require_inert(text)
+
+    assert "- decision: attested, by `alice@host` (claimed by the login), saying" in text
+    assert text.count("by `alice@host`") == text.count("by `alice@host` (claimed by the login)") >= 4
+    assert text.count("principal `bob@example.com`") == text.count("`bob@example.com` (signed)") >= 1
+    # What a step calls `by` is not our word on whose it is, and the run itself is nobody's login.
+    assert "`carol@host` (" not in text
+    assert "by `runbook` (" not in text

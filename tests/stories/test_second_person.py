@@ -79,7 +79,7 @@ def test_each_guarded_step_waits_for_a_signature_of_its_own(ws: Path, alice: Key
     verdict = inside(ws, "verify", "latest", "--json").json["executions"][0]
     assert (verdict["verdict"], verdict["findings"]) == ("UNSIGNED", [])
     audit = inside(ws, "audit", "latest").out
-    assert bob.principal in audit
+    assert f"`{bob.principal}` (signed)" in audit
     events = [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
     assert [event.text("step") for event in events] == ["fix", "again"]
 
