@@ -292,3 +292,9 @@ class Teller:
             and count >= 0
         ):
             attempt.count = count
+
+
+def whose(name: str) -> str:
+    """Words behind the name of who said something. A login is what its machine says of it, so it is claimed;
+    a name that is none (`runbook`, `SIGTERM`) is the run's own."""
+    return " (claimed by the login)" if "@" in name else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runbook.canonical import canonical_json, hex_digest
 from runbook.evidence import audit_kit, inert, messages
-from runbook.evidence.account import Account, AttemptAccount, Remarks, StepAccount
+from runbook.evidence.account import Account, AttemptAccount, Remarks, StepAccount, whose
 from runbook.evidence.events import Event
 from runbook.evidence.outputs import Outputs, Rich, Text
 from runbook.evidence.page import Block, Facts, Heading, Listing, Paragraph, Picture, Said, Words
@@ -116,22 +116,19 @@ def _edit(told: AttemptAccount, source: str) -> Iterator[Block]:
 
 
 def _by(by: str) -> Words:
-    return (", by ", *who(by)) if by else ()
+    return (", by ", *_who(by)) if by else ()
 
 
-def who(name: str, *, signed: bool = False) -> Words:
-    """Whose word something is. A login is what its machine says of it: only a signature is more than that."""
-    if signed:
-        return Said(name), " (signed)"
-    return (Said(name), " (claimed by the login)") if "@" in name else (Said(name),)
+def _who(name: str) -> Words:
+    return Said(name), whose(name)
 
 
 def _whose(event: Event, key: str, value: str) -> Words:
     """The value of one key of an event, with whose word it is where it names somebody."""
     if event.kind == "confirmed" and key == "principal":
-        return who(_cut_line(value), signed=True)
+        return Said(_cut_line(value)), " (signed)"
     if event.kind != "kit" and key == "by":  # a step may call anything `by`
-        return who(_cut_line(value))
+        return _who(_cut_line(value))
     return (Said(_cut_line(value)),)
 
 

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from runbook.evidence import markdown, messages
-from runbook.evidence.account import RENDERER, Account, AttemptAccount, StepAccount
+from runbook.evidence.account import RENDERER, Account, AttemptAccount, StepAccount, whose
 from runbook.evidence.events import Event
 from runbook.evidence.outputs import Outputs, Rich, Text
 from runbook.evidence.plan import PlannedStep
@@ -178,7 +178,7 @@ def _remark(standing: StepStanding) -> str:
     if standing.why:
         said.append(f"({markdown.span(standing.why)})")
     if standing.by:
-        said.append(f"by {markdown.span(standing.by)}")
+        said.append(f"by {markdown.span(standing.by)}{whose(standing.by)}")
     if standing.words:
         said.append(f"saying {markdown.span(standing.words)}")
     return " ".join(said)

@@ -245,3 +245,12 @@ def test_a_real_kernels_outputs_are_those_that_nbclient_shows(tmp_path: Path) ->
         assert mine.outputs
         assert mine.outputs == cell.outputs
         assert mine.execution_count == cell.execution_count
+
+
+def test_the_record_says_that_a_name_is_claimed(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    told.tell("attested", step="announce", by="alice@host", words="said it")
+
+    said = [cell["source"] for cell in notebook(told)["cells"] if cell["cell_type"] == "markdown"]
+
+    assert "Runbook: **attested** by `alice@host` (claimed by the login) saying `said it`" in "\n".join(said)
