@@ -175,7 +175,8 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
                 "there is no terminal to ask at",
                 hint="say --unattended --env NAME, or --detach and `runbook attach` later",
             )
-        fetched = running.fetched(stage, record)
+        source = running.planned_source(planned) if made is None else made.source
+        fetched = running.fetched(stage, record, source)  # refused before anything is written
         if made is None:
             return running.go(stage, planned.path, record, ahead=ahead, fetched=fetched)
         execution = verb.write_plan(stage.workspace, made, around=stage.around)

@@ -106,7 +106,8 @@ def resume(
         return
     verb.require_left(folder)
     record = running.planned_record(folder)
-    fetched = running.fetched(running.Stage(workspace=here, around=around, json=False), record)
+    stage = running.Stage(workspace=here, around=around, json=False)
+    fetched = running.fetched(stage, record, running.planned_source(folder))
     with verb.resume(here, folder, around=around, fetched=fetched) as session:
         describe.banner(record)
         result = running.sit(session, folder, root=here.root, quiet=False, attended=True)
@@ -131,7 +132,7 @@ def undo(execution: Execution) -> None:
     with launch.ahead(around) as ahead:
         made = verb.make_plan(here, folder, around=around, now=clock.now())
         stage = running.Stage(workspace=here, around=around, json=False)
-        fetched = running.fetched(stage, made.record)
+        fetched = running.fetched(stage, made.record, made.source)
         written = runs.write_plan(here, made, around=around)
         code = running.go(stage, written, made.record, ahead=ahead, fetched=fetched)
     raise typer.Exit(code)

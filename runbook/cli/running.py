@@ -18,8 +18,9 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
 from runbook.execution import fetching
 from runbook.execution.launch import Ahead
-from runbook.execution.plan_folder import read_record
+from runbook.execution.plan_folder import SOURCE_LIMIT_BYTES, read_record
 from runbook.execution.session import Result, Session
+from runbook.system import files
 from runbook.text.reader import read
 from runbook.text.secret import Hidden
 from runbook.verbs import run as verb
@@ -33,6 +34,11 @@ def planned_record(folder: ExecutionFolder) -> PlanRecord:
     return read_record(folder)[0]
 
 
+def planned_source(folder: ExecutionFolder) -> bytes:
+    """Its text. Raises NotFoundError, StorageError."""
+    return files.read(folder.runbook, limit_bytes=SOURCE_LIMIT_BYTES)
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run is seen from."""
 
@@ -42,9 +48,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     detach: bool = False
 
 
-def fetched(stage: Stage, record: PlanRecord) -> dict[str, Hidden]:
+def fetched(stage: Stage, record: PlanRecord, source: bytes) -> dict[str, Hidden]:
     """The secrets of a plan, typed here where they are to be; see `fetching.fetch` for what it raises."""
-    return fetching.fetch(record, env=stage.around.env, ask=prompts.secret if has_terminal() else None)
+    ask = prompts.secret if has_terminal() else None
+    return fetching.fetch(record, text=source.decode("utf-8", "replace"), env=stage.around.env, ask=ask)
 
 
 def go(

@@ -213,9 +213,7 @@ class Chronicle:
         for step in self._limit.unsettled():
             self.settle(step)
         if self.discretion is not None:
-            self.tell(
-                "note", step=None, by="runbook", about="secrets", words=f"in all: {self.discretion.total()}"
-            )
+            self.tell("note", step=None, by="runbook", about="secrets", words=self.discretion.total())
 
     def close(self) -> None:
         self._closed = True

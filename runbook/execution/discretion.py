@@ -29,9 +29,11 @@ _MOST = 1_000_000_000
 
 
 class Discretion:
-    """The secrets of one run, as its supervisor keeps them out of the journal. Counts what it masks."""
+    """The secrets of one run, as its supervisor keeps them out of the journal. Counts what it masks.
+    `taken_up`: an earlier supervisor began the run, and died with a count of its own."""
 
-    def __init__(self, secrets: Mapping[str, Hidden]) -> None:
+    def __init__(self, secrets: Mapping[str, Hidden], *, taken_up: bool = False) -> None:
+        self._taken_up = taken_up
         self._masks = Masks({name: hidden.reveal() for name, hidden in secrets.items()})
         self._claimed: dict[str, int] = {}  # by the kernel
         self._told: dict[str, int] = {}
@@ -82,8 +84,11 @@ class Discretion:
         return _words(more)
 
     def total(self) -> str:
-        """What was masked since the supervisor started, in words."""
-        return _words(self.counted()) or "nothing was masked"
+        """What was masked in the whole run, as far as this supervisor can say it, in words."""
+        said = _words(self.counted()) or "nothing was masked"
+        if self._taken_up:
+            return f"since the run was taken up: {said}; what was masked before stands at its steps"
+        return f"in all: {said}"
 
 
 class DiscreetLog(io.TextIOBase):

@@ -22,8 +22,8 @@ Ask = Callable[[str], str]
 """Asks a person for the secret of this name, and shows nothing of what they type."""
 
 
-def fetch(record: PlanRecord, *, env: Mapping[str, str], ask: Ask | None) -> dict[str, Hidden]:
-    """The secrets of a plan, by name; `ask` None where nobody can be asked.
+def fetch(record: PlanRecord, *, text: str, env: Mapping[str, str], ask: Ask | None) -> dict[str, Hidden]:
+    """The secrets of a plan, by name; `text` is the runbook's own, `ask` None where nobody can be asked.
 
     Raises UnavailableError (one is not where it should be), InputError (one wants a person, and none is
     there), ParameterError (one is no secret, or they are too large).
@@ -34,7 +34,7 @@ def fetch(record: PlanRecord, *, env: Mapping[str, str], ask: Ask | None) -> dic
         )
         for value, source in _secrets(record)
     }
-    require_fit(record, fetched)
+    require_fit(record, fetched, text=text)
     return fetched
 
 
@@ -68,7 +68,7 @@ def _secrets(record: PlanRecord) -> tuple[tuple[PlannedValue, SecretSource], ...
     return tuple(found)
 
 
-def require_fit(record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str = "") -> None:
+def require_fit(record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str) -> None:
     """Raise unless these are the secrets of the plan, each a secret and all of them small enough.
 
     1 Each secret of the plan is there, and no other. 2 None equals a public value, or stands in one or in the

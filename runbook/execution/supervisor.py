@@ -229,7 +229,8 @@ class _Run:
             grew=lambda length: None if control is None else control.grew(length),
         )
         if self.secrets:
-            chronicle.has_secrets, chronicle.discretion = True, Discretion(self.secrets)
+            chronicle.has_secrets = True
+            chronicle.discretion = Discretion(self.secrets, taken_up=self.taken is not None)
         self._open(chronicle)
         conduct = Conduct(
             record.steps,

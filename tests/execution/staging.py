@@ -131,7 +131,8 @@ class Stage:
     def start(self, execution: Path, *, task: Task = "begin", **ways: object) -> Session:
         told = Ways(**{"linger_seconds": 2, "kernel_seconds": PATIENCE_SECONDS, **ways})  # type: ignore[arg-type]
         record, _ = plan_folder.read_record(ExecutionFolder(execution))
-        fetched = fetching.fetch(record, env=self.around.env, ask=None)
+        # Without the text: what stands in it is refused here and by the supervisor, whom the stories hear.
+        fetched = fetching.fetch(record, text="", env=self.around.env, ask=None)
         ahead = launch.ahead(self.around, fetched)
         return launch.start(
             execution, workspace=self.workspace, around=self.around, ways=told, task=task, ahead=ahead

@@ -9,6 +9,7 @@ import pytest
 
 from runbook.errors import InputError, ParameterError, UnavailableError
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import read_journal
 from runbook.evidence.verification import verify_execution
 from runbook.execution import lease
 from runbook.kit.forms import forms
@@ -275,6 +276,19 @@ def test_resume_fetches_again_and_masks_as_before(stage: Stage, both: bool) -> N
         assert session.drive(operator).outcome == "succeeded"
     require_nowhere(execution)
     assert "then [secret:token]" in operator.texts()
+    told = [
+        event.payload for event in read_journal(ExecutionFolder(execution)).events if event.kind == "note"
+    ]
+    assert [(note["step"], note["words"]) for note in told if "masked" in str(note["words"])] == [
+        ("first", "masked: token 1 time"),
+        *([("first", "masked: token 1 time")] if both else []),  # a new kernel runs `setup` again
+        ("then", "masked: token 1 time"),
+        (
+            None,
+            f"since the run was taken up: masked: token {1 + both} time{'s' * both};"
+            " what was masked before stands at its steps",
+        ),
+    ]
 
 
 class _Leave(Exception):
@@ -377,3 +391,63 @@ def test_a_run_that_is_left_to_itself_has_its_secrets(ws: Path) -> None:
 
 def test_base64_of_the_canary_is_what_the_test_believes() -> None:
     assert canaries_in(base64.b64encode(b"ab" + CANARY.encode() + b"more"))
+
+
+def test_a_refusal_for_a_secret_leaves_nothing_behind(ws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = (
+        '# %% tags=["parameters"]\nfrom runbook.kit import Secret, secret\n'
+        'token: Secret = secret("env:TOKEN")\nuser: str = "postgres"\n\n'
+    )
+    (ws / "runbooks/x.py").write_text(declared + step("one", "print('restart it')"))
+    for value, code, words in (
+        ("restart", 2, "token: the secret stands in the runbook's text"),
+        ("postgres", 2, "token: the secret is the value of user"),
+        ("", 6, "the secret token: env:TOKEN is empty"),
+    ):
+        monkeypatch.setenv("TOKEN", value)
+        said = inside(ws, "run", "x", "--env", "scratch", "--unattended")
+        assert (said.code, words in said.err) == (code, True), said.err
+    assert not list((ws / "executions").glob("*/*"))
+
+
+UNDONE = """\
+# %% tags=["parameters"]
+from runbook.kit import Secret
+token: Secret
+
+# %% Change name="change"
+print("changing with", token.reveal())
+
+# %% Put back name="put-back" undoes="change"
+print("putting back with", token.reveal())
+"""
+
+
+def test_a_detached_run_masks_what_was_typed_before_it_was_let_go(ws: Path) -> None:
+    (ws / "runbooks/x.py").write_text(UNDONE)
+    seat = Seat(ws, "run", "x", "--detach")
+    seat.prompted("token (what you type is not shown):", CANARY)
+    seat.sees("started: executions/")
+    assert seat.leaves() == 0
+    later = Seat(ws, "attach", "latest")
+    later.asked("Run change?", "g")
+    later.sees("changing with [secret:token]")
+    assert later.leaves() == 0
+    assert not canaries_in((seat.screen + later.screen).encode())
+    require_nowhere(ws)
+
+
+def test_undo_asks_for_the_secret_again_and_masks_it(ws: Path) -> None:
+    (ws / "runbooks/x.py").write_text(UNDONE)
+    seat = Seat(ws, "run", "x")
+    seat.prompted("token (what you type is not shown):", CANARY)
+    seat.asked("Run change?", "g")
+    assert seat.leaves() == 0
+    seat = Seat(ws, "undo", "latest")
+    seat.prompted("token (what you type is not shown):", CANARY)
+    seat.asked("Run put-back?", "r")
+    seat.sees("putting back with [secret:token]")
+    seat.sees("in all: masked: token 1 time")
+    assert seat.leaves() == 0
+    assert not canaries_in(seat.screen.encode())
+    require_nowhere(ws)
