@@ -4,9 +4,10 @@
    `master`. Others are for drafts.
 2. Judged by the policy, signers, revocations and withdrawals of the branch **before** the push: a push cannot
    bring the policy that lets it in. The very first push of a branch has none, and is let through, aloud.
-3. Every runbook that the push adds or changes, in every environment that its header or the policy names;
-   below the runbook folders as they were, and as they will be. Each by the innermost workspace around it that
-   there was before: a repository may hold several, at its root and in folders.
+3. Every runbook that the push adds or changes, or whose included files it changes, in every environment that
+   its header or the policy names; below the runbook folders as they were, and as they will be. Each by the
+   innermost workspace around it that there was before: a repository may hold several, at its root and in
+   folders.
 4. What cannot be read refuses the push, and so does the end of a `runbook.toml`, which would end this hook
    too, and a new one among the runbooks of another workspace, which would take them out of its hands.
 """
@@ -89,10 +90,13 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
         workspace = _workspace(place, update, around)
         mine = [each for each in changed if _innermost(each[0], before) == place]  # 3
         trust = load_or_refusal(workspace, env=around.env, below=place)  # 2
-        for path, blob in mine:
-            if _is_text(path.removeprefix(place), workspace):
-                opened = _opened(path, blob, place, update, around)
-                found += _judged(workspace, trust, opened, place)
+        texts = {path: blob for path, blob in mine if _is_text(path.removeprefix(place), workspace)}
+        for path, blob in texts.items():
+            found += _judged(workspace, trust, _opened(path, blob, place, update, around), place)
+        left = [each for each in _files(place, update, around) if each[0] not in texts]
+        left = [each for each in left if _innermost(each[0], before) == place]
+        for opened in _with_other_files(left, place, workspace, update, around):
+            found += _judged(workspace, trust, opened, place)
         found += _inside(place, after - before, before, workspace)
     return found
 
@@ -165,6 +169,36 @@ def _opened(path: str, blob: str, place: str, update: Update, around: Surroundin
         else earlier.at_commit(around.cwd, f"{update.new}:{place}", named, env=around.env)
     )
     return Opened(path=path.removeprefix(place), data=data, reading=reading, includes=tree)
+
+
+def _files(place: str, update: Update, around: Surroundings) -> Iterator[tuple[str, str]]:
+    """Path and object of each file below a folder, as the push has them."""
+    words = ("ls-tree", "-r", "-z", "--full-tree", update.new, "--", place or ".")
+    said = staged.ask(around.cwd, *words, env=around.env).decode("utf-8", "surrogateescape")
+    for row in filter(None, said.split("\0")):
+        facts, _, path = row.partition("\t")
+        mode, _, blob = facts.split(" ")
+        if mode in ("100644", "100755"):
+            yield path, blob
+
+
+def _with_other_files(
+    files: Sequence[tuple[str, str]], place: str, workspace: Workspace, update: Update, around: Surroundings
+) -> Iterator[Opened]:
+    """Texts that stay as they are, while the files that they bring along do not."""
+    texts = [each for each in files if _is_text(each[0].removeprefix(place), workspace)]
+    contents = staged.blobs_of(around.cwd, [blob for _, blob in texts], env=around.env)
+    for (path, blob), data in zip(texts, contents, strict=True):
+        runbook = read(data).runbook if b"includes" in data else None
+        if runbook is None or runbook.header.includes is None:
+            continue
+        named = runbook.header.includes
+        was = earlier.at_commit(around.cwd, f"{update.old}:{place}", named, env=around.env)
+        opened = _opened(path, blob, place, update, around)
+        assert isinstance(opened, Opened)
+        will = opened.includes
+        if was is None or will is None or (was.digest, was.reasons) != (will.digest, will.reasons):
+            yield opened
 
 
 def _judged(

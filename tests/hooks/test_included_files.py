@@ -61,3 +61,36 @@ def test_the_lint_hook_looks_at_the_index(including: Repository) -> None:
     including.git("add", "-A")
     said = including.call("runbook", "hook", "lint", f"runbooks/{text_of(including).name}", code=None)
     assert "includes.digest" not in said
+
+
+def in_place(including: Repository, alice: Key) -> Path:
+    """The approved runbook and its files are on the server."""
+    sign(including, alice)
+    commit(including)
+    including.git("push", "-q", "origin", "main")
+    return including.root / "k8s/web.yaml"
+
+
+@pytest.mark.parametrize("change", ["changed", "added", "gone", "executable"])
+def test_a_push_of_an_included_file_alone_stays_out(including: Repository, alice: Key, change: str) -> None:
+    manifest = in_place(including, alice)
+    if change == "changed":
+        manifest.write_text("kind: CronJob\n")
+    elif change == "added":
+        manifest.with_name("job.yaml").write_text("kind: Job\n")
+    elif change == "gone":
+        manifest.with_name("other.yaml").write_text("kind: Other\n")
+        manifest.unlink()
+    else:
+        manifest.chmod(0o755)
+    commit(including)
+    said = including.git("push", "origin", "main", code=1)
+
+    assert f"runbooks/{text_of(including).name}: refused in prod: the included files are not those" in said
+
+
+def test_a_push_of_other_files_comes_in(including: Repository, alice: Key) -> None:
+    in_place(including, alice)
+    (including.root / "notes.md").write_text("# notes\n")
+    commit(including)
+    including.git("push", "-q", "origin", "main")
