@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from runbook.approval.confirmation import Confirmation, require_confirmation
 from runbook.approval.policy import applicable
 from runbook.approval.trusted import assemble
-from runbook.errors import RunbookError
+from runbook.errors import EvidenceDamaged, RunbookError
 from runbook.evidence.events import Event, parse_moment
 from runbook.evidence.plan import PlanRecord
 
@@ -30,16 +30,17 @@ class Confirmations:
             return
         try:
             self._require(event)
-        except RunbookError as error:
+        except (RunbookError, ValueError) as error:  # ValueError: a time that is none
             step = event.text("step")
-            self.problems.append((event.seq + 1, f"the confirmation of {step!r} is none: {error.message}"))
+            words = error.message if isinstance(error, RunbookError) else str(error)
+            self.problems.append((event.seq + 1, f"the confirmation of {step!r} is none: {words}"))
 
     def _require(self, event: Event) -> None:
         trust = assemble(self._trust(), described="the run's own", pinned=True)
         assert trust.policy is not None
         rules = applicable(trust.policy, self._plan.runbook, self._plan.environment)
         sources = {step.name: step.source for step in self._plan.steps}
-        require_confirmation(
+        found = require_confirmation(
             Confirmation(
                 workspace=trust.policy.workspace,
                 execution=self._plan.id,
@@ -55,3 +56,5 @@ class Confirmations:
             operator=None,
             now=parse_moment(event.t),
         )
+        if event.text("fingerprint") != found.fingerprint:
+            raise EvidenceDamaged(f"it was signed with {found.fingerprint}")

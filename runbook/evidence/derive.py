@@ -4,6 +4,7 @@ Record and audit follow from plan, text and journal and from nothing else: the s
 the same bytes. Nothing is overwritten: what is there already must be what would be written.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -14,7 +15,7 @@ from runbook.evidence import audit, record, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import parse_moment
-from runbook.evidence.folder import ExecutionFolder, evidence_names
+from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import read_evidence, read_plan
@@ -116,21 +117,29 @@ def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:
 def _require_untouched(folder: ExecutionFolder, began: start.Start, plan: PlanRecord) -> None:
     """Raise EvidenceDamaged when a step changed what was decided on, or put a file among the evidence: the
     seal would vouch for it. Text and journal are checked where they are read."""
-    names = evidence_names(folder)
+    for name, words in strangers(dict(seal.manifest(folder)), began, plan):
+        raise EvidenceDamaged(
+            words,
+            subject=ascii(name)[1:-1],
+            hint="steps write into work/; what they put beside it can't be sealed",
+        )
+
+
+def strangers(found: Mapping[str, str], began: start.Start, plan: PlanRecord) -> Iterator[tuple[str, str]]:
+    """The files among the evidence that a run did not write, or not so: name and what is wrong. `found`: the
+    sha256 (hex) of each file. What a seal lists is still a lie where no run would have sealed it."""
     due = {f"trust/{name}": said for name, said in began.trust} | {"plan.json": began.plan}
     due |= {f"includes/{each.path}": f"sha256:{each.sha256}" for each in plan.includes}
     due |= {f"approvals/{each.approval.removeprefix('sha256:')}": each.file for each in plan.given}
     due |= {} if plan.proposal is None else {"proposal.json": plan.proposal}
     for name, said in due.items():
-        if name not in names or f"sha256:{seal.digest_of(folder, name)}" != said:
-            raise EvidenceDamaged("is not what the run was started with", subject=name)
-    for name in names:
-        if name not in _WRITTEN and name not in due and not name.startswith("blobs/"):
-            raise EvidenceDamaged(
-                "was put among the evidence, and not by the run itself",
-                subject=ascii(name)[1:-1],
-                hint="steps write into work/; what they put beside it can't be sealed",
-            )
+        if f"sha256:{found.get(name)}" != said:
+            yield name, "is not what the run was started with"
+    for name, digest in found.items():
+        if name.startswith("blobs/") and name != f"blobs/{digest}":
+            yield name, "is called by another digest than its own"
+        elif name not in _WRITTEN and name not in due and not name.startswith("blobs/"):
+            yield name, "was put among the evidence, and not by the run itself"
 
 
 def _last(account: Account) -> datetime:

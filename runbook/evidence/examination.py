@@ -16,6 +16,9 @@ from runbook.evidence.events import Event
 from runbook.evidence.plan import PlannedStep, PlanRecord
 from runbook.evidence.states import Standing
 
+EXAMINED = frozenset({"execute_input", "execute_reply", "runbook_reply"})
+"""The messages whose content is looked at; it must be in their payload, also what was moved to a blob."""
+
 _GUARDED = frozenset({"confirm", "danger"})
 
 

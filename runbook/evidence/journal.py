@@ -184,7 +184,11 @@ def whole_payload(event: Event, blobs: Blobs) -> Mapping[str, object]:
         moved = decode_canonical(blobs.get(name), name=place)
     except FormatError as error:
         raise EvidenceDamaged(error.message, subject=place) from error
-    return {key: value for key, value in event.payload.items() if key not in ("blob", "size")} | moved
+    kept = {key: value for key, value in event.payload.items() if key not in ("blob", "size")}
+    if not moved.keys().isdisjoint({*kept, *_ENVELOPE}) or len(canonical_json(moved)) != event.number("size"):
+        # What one reader takes from the line another would take from the blob.
+        raise EvidenceDamaged("a blob that says again what its line says, or has another size", subject=place)
+    return kept | moved
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):

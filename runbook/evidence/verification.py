@@ -9,13 +9,13 @@ The verdict is the worst that was found:
 
 In this order, each step on its own, so that one lie does not hide the next:
 1 the plan reads, and is this folder's; 2 the start record reads, and says what the plan says; 3 the text is
-the planned one: digests, values, the source of every step; the included files are the planned ones, and those
-of the header's digest; 4 the kept trust files are those of the start record, and by them the approvals of
-exact values counted (`given`); 5 the journal's chain holds; 6 its events tell one story that can be true
-(`examination`), each confirmation in it was signed by somebody who might (`confirmations`), and steps were
-edited only where the kept policy allows it (`deviations`); 7 the seal reads, and says what journal and start
-say; 8 every file is in the manifest with its digest, and no other is there; 9 record and audit are what the
-same renderer makes of the rest.
+the planned one: digests, values, every step as the plan tells it; the included files are the planned ones,
+and those of the header's digest; 4 the kept trust files are those of the start record, and by them the run
+was permitted when it began, on the approvals that the plan counts (`permitted`); 5 the journal's chain holds;
+6 its events tell one story that can be true (`examination`), each confirmation in it was signed by somebody
+who might (`confirmations`), and steps were edited only where the kept policy allows it (`deviations`); 7 the
+seal reads, and says what journal and start say; 8 every file is in the manifest with its digest, no other is
+there, and each is one that a run writes; 9 record and audit are what the same renderer makes of the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,24 +25,25 @@ from typing import Literal
 import msgspec
 
 from runbook.canonical import digest, hex_digest
-from runbook.errors import EvidenceDamaged, ParameterError, RunbookError, UnavailableError
-from runbook.evidence import given, proposal, seal, start
+from runbook.errors import EvidenceDamaged, RunbookError, UnavailableError
+from runbook.evidence import given, permitted, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.confirmations import Confirmations
-from runbook.evidence.derive import Told, finished_steps, render
+from runbook.evidence.derive import Told, finished_steps, render, strangers
 from runbook.evidence.deviations import deviations_of, recheck
-from runbook.evidence.examination import Examiner
+from runbook.evidence.events import Event
+from runbook.evidence.examination import EXAMINED, Examiner
 from runbook.evidence.folder import ExecutionFolder, evidence_names
 from runbook.evidence.included import read_kept
-from runbook.evidence.journal import JournalReader
+from runbook.evidence.journal import JournalReader, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
-from runbook.evidence.planned_text import given_values, planned_sources, read_text
+from runbook.evidence.planned_text import TEXT_LIMIT_BYTES, planned_sources, read_text, require_values
 from runbook.evidence.referred import Referred
 from runbook.instants import stamp
+from runbook.text.includes import Tree
 from runbook.text.runbook import Runbook
-from runbook.text.values import values_digest
 
 VerdictWord = Literal["VALID", "VALID-UNANCHORED", "UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED"]
 _RANK: tuple[VerdictWord, ...] = ("UNSIGNED", "INCOMPLETE", "UNVERIFIABLE", "TAMPERED")
@@ -95,6 +96,7 @@ class _Check:
         self.start: start.Start | None = None
         self.runbook: Runbook | None = None
         self.sources: tuple[str, ...] | None = None
+        self.includes: Tree | None = None
         self.account: Account | None = None
         self.finish: seal.Finish | None = None
 
@@ -105,7 +107,7 @@ class _Check:
             ("text", self._text),  # 3
             ("includes", self._includes),
             ("trust", self._trust),  # 4
-            ("approvals", self._given),
+            ("approvals", self._permitted),
             ("journal", self._journal),  # 5 and 6
             ("deviations", self._deviations),
             ("seal", self._seal),  # 7
@@ -185,20 +187,14 @@ class _Check:
             )
         if runbook.steps_digest != self.plan.steps_digest:
             raise EvidenceDamaged("its steps are not those of the plan's digest", subject="runbook.py")
-        try:
-            values = given_values(runbook, self.plan)
-        except ParameterError as error:
-            raise EvidenceDamaged(
-                f"its values don't fit the text: {error.message}", subject="plan.json"
-            ) from error
-        if values_digest(values) != self.plan.values_digest:
-            raise EvidenceDamaged("its values are not those of its digest", subject="plan.json")
+        require_values(runbook, self.plan)
         self.sources = planned_sources(self.folder, self.plan)
 
     def _includes(self) -> None:
         if self.plan is None:
             return
         tree = read_kept(self.folder, self.plan.includes)
+        self.includes = tree
         named = None if self.runbook is None else self.runbook.header.includes
         if self.runbook is None or (named is None and not tree.files):
             return
@@ -219,16 +215,20 @@ class _Check:
             if said.get(name) != found.get(name):
                 self._find("TAMPERED", "trust", "is not what the start record says", file=name)
 
-    def _given(self) -> None:
-        if self.plan is None or self.start is None or self.runbook is None:
-            return
-        if not self.plan.given and not self.folder.approvals.exists():
+    def _permitted(self) -> None:
+        if self.plan is None or self.start is None or self.runbook is None or self.includes is None:
             return
         names = tuple(name for name, _ in self.start.trust)
         trust = given.trust_of(self.folder, names, described=self.plan.trust)
-        found = given.recheck(self.folder, self.plan, self.runbook, trust, began=self.start.started)
-        for file, words in found:
+        found = given.read_all(self.folder)
+        for file, words in given.recheck(found, self.plan, trust):
             self._find("TAMPERED", "approvals", words, file=file)
+        data = read_evidence(self.folder, "runbook.py", limit_bytes=TEXT_LIMIT_BYTES)
+        entries = tuple(one.entry for one in found)
+        asked = permitted.asked(self.plan, data, entries=entries, includes=self.includes)
+        began = self.start.started
+        for words in permitted.recheck(self.plan, self.runbook, asked, trust=trust, began=began):
+            self._find("TAMPERED", "approvals", words, file="plan.json")
 
     def _kept_trust(self) -> dict[str, bytes]:
         return {
@@ -251,7 +251,7 @@ class _Check:
         alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
-            examiner.feed(event)
+            examiner.feed(_whole(event, blobs))
             confirmations.feed(event)
             referred.feed(event)
         for problem in referred.damaged:
@@ -330,6 +330,12 @@ class _Check:
                 self._find("TAMPERED", "manifest", "was not there when it was sealed", file=name)
             elif said[name] != found[name]:
                 self._find("TAMPERED", "manifest", "is not what was sealed", file=name)
+        if self.plan is None or self.start is None:
+            return
+        told = {finding.file for finding in self.findings} | {self.folder.start_signature.name}
+        for name, words in strangers(found, self.start, self.plan):
+            if name not in told:
+                self._find("TAMPERED", "manifest", words, file=name)
 
     def _derived(self) -> None:
         if self.account is None or self.sources is None:
@@ -352,6 +358,13 @@ class _Check:
             if found != due:
                 line = _first_difference(found, due)
                 self._find("TAMPERED", "derived", "is not what the journal gives", file=name, line=line)
+
+
+def _whole(event: Event, blobs: Blobs) -> Event:
+    """The event with what was moved to a blob, where the examination asks what the kernel said."""
+    if event.kind != "message" or "blob" not in event.payload or event.text("type") not in EXAMINED:
+        return event
+    return msgspec.structs.replace(event, payload=whole_payload(event, blobs))
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

@@ -41,9 +41,19 @@ CELLS = (
 )
 
 
+HEADER = """\
+# ---
+# runbook:
+#   title: Restart the web tier
+#   env: [WEB_REGION]
+# ---
+
+"""
+
+
 def text_of(cells: Sequence[Cell]) -> str:
-    """The percent text of these cells, in normal form but for its missing header."""
-    return "\n".join(_cell_text(cell) for cell in cells)
+    """The percent text of these cells, in normal form but for what its header lacks."""
+    return HEADER + "\n".join(_cell_text(cell) for cell in cells)
 
 
 def _cell_text(cell: Cell) -> str:
@@ -57,7 +67,7 @@ def _cell_text(cell: Cell) -> str:
 
 def planned(cells: Sequence[Cell]) -> tuple[PlannedStep, ...]:
     steps = []
-    line = 1
+    line = HEADER.count("\n") + 1
     for index, cell in enumerate(cells):
         steps.append(
             PlannedStep(

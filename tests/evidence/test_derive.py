@@ -8,7 +8,7 @@ import pytest
 from runbook.errors import EvidenceDamaged
 from runbook.evidence import derive
 from runbook.evidence.folder import ExecutionFolder
-from tests.evidence.builders import BEGAN, CELLS, Told, plan_of, whole_run
+from tests.evidence.builders import BEGAN, CELLS, HEADER, Told, plan_of, whole_run
 
 MEGABYTE = 1 << 20
 
@@ -46,7 +46,7 @@ def test_a_plan_that_is_not_what_the_text_says_is_named(tmp_path: Path) -> None:
         ("plan.json", "{", r"plan\.json:1: not JSON"),
         ("plan.json", '{"schema": 1}', r"plan\.json: Object missing required field"),
         ("runbook.py", "# %%\nprint(1)  # \u202e\n", r"runbook\.py:2: the reader refuses it"),
-        ("runbook.py", "# %%\nprint(1)\n", r"plan\.json: the text has 1 steps"),
+        ("runbook.py", HEADER + "# %%\nprint(1)\n", r"plan\.json: the text has 1 steps"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -66,7 +66,8 @@ def test_a_text_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
 def test_the_longest_output_is_told_and_checked_in_bounded_memory(tmp_path: Path) -> None:
-    told = Told(tmp_path)
+    scratch = plan_of(CELLS, environment="scratch", approved=False, counted=(), workspace=None)
+    told = Told(tmp_path, plan=scratch)
     request = told.begin("health")
     text = ("0123456789abcde\n" * 3072)[: 48 << 10]
     for _ in range(64 * MEGABYTE // len(text)):  # as much as the limit lets through, in lines of the journal

@@ -17,18 +17,31 @@ from hypothesis import strategies as st
 from runbook.canonical import digest
 from runbook.evidence import derive, verification
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.plan import PlannedValue
 from runbook.evidence.verification import ExecutionVerdict, Finding, verify_execution
 from runbook.system import files
-from tests.evidence.builders import BEGAN, CELLS, Told
+from runbook.text.reader import require
+from runbook.text.values import resolve, values_digest
+from tests.evidence.builders import BEGAN, CELLS, Cell, Told, plan_of, text_of
 
 ATTACKS = Path(__file__).parent.parent / "attacks" / "evidence"
 NAMES = sorted(str(path.parent.relative_to(ATTACKS)) for path in ATTACKS.glob("*/*/attack.py"))
 
+POLICY = b"""\
+version = 1
+workspace = "urn:uuid:6f1e0c1e-1111-4222-8333-444455556666"
+[groups]
+sre = ["bob@example.com"]
+[[rules]]
+paths = ["runbooks/**"]
+environments = ["prod"]
+"""
+
 
 def sealed_run(where: Path) -> ExecutionFolder:
     """A whole run with trust files, a picture, a note, a manual step; sealed."""
-    trust = {"allowed_signers": b"bob@example.com ssh-ed25519 AAAA\n", "policy.toml": b"version = 1\n"}
-    told = Told(where, CELLS, trust=trust)
+    trust = {"allowed_signers": b"# nobody\n", "policy.toml": POLICY, "revoked": b"# nothing\n"}
+    told = Told(where, CELLS, plan_of(CELLS, approved=False, counted=()), trust=trust)
     told.kernel()
     told.tell("note", by="alice", words="a bad day")
     request = told.begin("health")
@@ -83,7 +96,9 @@ def test_an_untouched_run_is_unsigned_and_nothing_is_found(tmp_path: Path) -> No
 
 
 def test_a_run_at_work_is_incomplete(tmp_path: Path) -> None:
-    told = Told(tmp_path)
+    told = Told(
+        tmp_path, plan=plan_of(CELLS, environment="scratch", approved=False, counted=(), workspace=None)
+    )
     told.begin("health")
     with files.locked(told.folder.lock):
         found = verify_execution(told.folder)
@@ -171,3 +186,28 @@ def test_the_digest_of_the_plan_is_in_start_and_journal(whole: ExecutionFolder) 
     expected = digest(whole.plan.read_bytes())
     assert f"plan: {expected}\n" in whole.start.read_text()
     assert f'"plan":"{expected}"' in whole.journal.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("bent", "words"),
+    [
+        ({}, None),
+        ({"literal": "'web9'"}, "its values are not what the text makes of them"),
+        ({"type_text": "Secret"}, "its values are not what the text makes of them"),
+        ({"name": "hosts"}, "its values are not what the text makes of them"),
+    ],
+)
+def test_a_default_in_the_plan_is_the_one_that_was_reviewed(
+    tmp_path: Path, bent: dict[str, object], words: str | None
+) -> None:
+    cells = (Cell(name="given", source='host: str = "web1"', tags=("parameters",)),)
+    runbook = require(text_of(cells).encode(), name="x.py")
+    digest = values_digest(resolve(runbook.parameters, (), base=tmp_path))
+    default = {"name": "host", "type_text": "str", "literal": "'web1'", "origin": "default"}
+    value = PlannedValue(**{**default, **bent})  # type: ignore[arg-type]  # texts all
+    kept = {"environment": "scratch", "approved": False, "counted": (), "workspace": None}
+    told = Told(tmp_path, cells, plan_of(cells, values=(value,), values_digest=digest, **kept))
+    told.seal("stopped", given="pending")
+    derive.conclude(told.folder, now=BEGAN)
+    said = [spelled(finding) for finding in verify_execution(told.folder).findings]
+    assert said == ([] if words is None else [f"text: plan.json: {words}"])

@@ -3,10 +3,15 @@
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from runbook.canonical import hex_digest
+from runbook.evidence.confirmations import Confirmations
+from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
+from runbook.evidence.plan_file import read_plan
 from tests.keys import Key
 from tests.program import Seat, inside, made_workspace, program
 
@@ -82,6 +87,27 @@ def test_each_guarded_step_waits_for_a_signature_of_its_own(ws: Path, alice: Key
     assert f"`{bob.principal}` (signed)" in audit
     events = [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
     assert [event.text("step") for event in events] == ["fix", "again"]
+    assert problems(only(ws), events[0], start="0" * 64)  # another run's start
+    for bent in (
+        {"step": "again"},
+        {"attempt": 2},
+        {"principal": alice.principal},
+        {"fingerprint": "SHA256:" + "A" * 43},
+        {"signature": events[1].text("signature")},
+    ):
+        event = msgspec.structs.replace(events[0], payload={**events[0].payload, **bent})
+        assert problems(only(ws), event), bent
+    assert problems(only(ws), msgspec.structs.replace(events[0], t="2026-19-39T00:00:00.000Z"))
+    assert problems(only(ws), events[0]) == []
+
+
+def problems(folder: ExecutionFolder, event: Event, *, start: str | None = None) -> list[tuple[int, str]]:
+    """What an auditor finds wrong with one confirmation in this run's journal."""
+    kept = {path.name: path.read_bytes() for path in folder.trust.iterdir() if path.is_file()}
+    start = start or hex_digest(folder.start.read_bytes())
+    found = Confirmations(read_plan(folder), start=start, trust=lambda: kept)
+    found.feed(event)
+    return found.problems
 
 
 def test_a_signature_made_with_ssh_keygen_alone_is_given_by_the_operator(

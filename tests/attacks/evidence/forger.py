@@ -38,6 +38,31 @@ def change(kind: str, how: Callable[[Line], object]) -> None:
     write_journal(lines)
 
 
+def begin_anew(how: Callable[[Line], object], trust: dict[str, bytes] | None = None) -> None:
+    """Change the plan and the trust files, and write start record and journal to fit them."""
+    from datetime import UTC, datetime
+
+    from runbook.canonical import digest
+    from runbook.evidence import start
+    from runbook.evidence.plan_file import parse_plan
+
+    for name, data in (trust or {}).items():
+        Path("trust", name).write_bytes(data)
+    plan = json.loads(Path("plan.json").read_bytes())
+    how(plan)
+    data = json.dumps(plan, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    Path("plan.json").write_bytes(data)
+    began = start.start_of(
+        parse_plan(data),
+        plan_digest=digest(data),
+        trust=[(path.name, digest(path.read_bytes())) for path in Path("trust").iterdir()],
+        now=datetime(2026, 11, 21, 0, 12, 5, tzinfo=UTC),
+        monotonic=1_000_000_000,
+    )
+    Path("start.txt").write_bytes(start.emit(began))
+    change("opened", lambda line: line.update(plan=digest(data)))
+
+
 def reseal() -> None:
     """Write the seal anew over what lies there now: its digests, and the end of the journal."""
     header = [line for line in Path("finish.txt").read_text().splitlines() if line.startswith("#")]
