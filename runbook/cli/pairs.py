@@ -47,8 +47,7 @@ def sync(
     if json:
         _json_reports(reports, notes)
     else:
-        for note in notes:
-            show.say(f"note: {note}")
+        _say_notes(notes)
         _say_reports(reports, check=check)
     _end(reports, check=check)
 
@@ -58,6 +57,11 @@ def _json_reports(reports: Sequence[Any], notes: Sequence[str] = ()) -> None:
 
     pairs = [msgspec.to_builtins(report) for report in reports]
     show.json({"schema": 1, "pairs": pairs, "notes": list(notes)})
+
+
+def _say_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        show.say(f"note: {note}")
 
 
 def _say_reports(reports: Sequence[Any], *, check: bool = False) -> None:
@@ -220,12 +224,13 @@ def _detach(poll: Literal["auto", "always", "never"], *, json: bool) -> None:
 def resolve(
     name: Name,
     take: Annotated[
-        Literal["text", "notebook", "both", "edit"],
+        Literal["text", "notebook", "both", "edit"] | None,
         typer.Option(help="Whose cells count: the text's, the notebook's, both in turn, or what you edit."),
-    ],
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Settle what both sides changed. What does not count stays in the versions."""
+    """Settle what both sides changed. What does not count stays in the versions. Without --take: say what is
+    disputed."""
     from runbook.system import clock
     from runbook.verbs.resolve import resolve as verb
 
@@ -244,12 +249,15 @@ def versions(name: Name, json: Json = False) -> None:
     from runbook.verbs.versions import versions as verb
 
     around = surroundings()
-    path, found = verb(workspace(around), name, around=around)
+    notes: list[str] = []
+    path, found = verb(workspace(around), name, around=around, tell=notes.append)
     if json:
         import msgspec
 
-        show.json({"schema": 1, "path": path, "versions": [msgspec.to_builtins(each) for each in found]})
+        kept = [msgspec.to_builtins(each) for each in found]
+        show.json({"schema": 1, "path": path, "versions": kept, "notes": notes})
         return
+    _say_notes(notes)
     show.table(
         [
             (f"@{each.number}", each.stamp, each.side, each.by, f"{each.size_bytes}", each.digest[7:19])
@@ -269,12 +277,14 @@ def restore(
     from runbook.verbs.restore import restore as verb
 
     around = surroundings()
-    path, report = verb(workspace(around), name, around=around, now=clock.now())
+    notes: list[str] = []
+    path, report = verb(workspace(around), name, around=around, now=clock.now(), tell=notes.append)
     if json:
         import msgspec
 
-        show.json({"schema": 1, "path": path, "pair": msgspec.to_builtins(report)})
+        show.json({"schema": 1, "path": path, "pair": msgspec.to_builtins(report), "notes": notes})
     else:
+        _say_notes(notes)
         show.say(f"restored {path}")
         _say_reports([report])
     _end([report])

@@ -50,7 +50,7 @@ VERBS: dict[str, Verb] = {
     "resolve": Verb("pairs", "Pairs", "Settle what both sides changed."),
     "versions": Verb("pairs", "Pairs", "List what is kept of a pair."),
     "restore": Verb("pairs", "Pairs", "Put an old version back."),
-    "diff": Verb("pairs", "Pairs", "Compare two versions, or two texts."),
+    "diff": Verb("pairs", "Pairs", "Compare versions, texts, or executions."),
     "hook": Verb("hook", "Pairs", "Check what is about to be committed or pushed."),
     "doctor": Verb("about", "Program", "Say what is installed and what is wrong."),
     "config": Verb("about", "Program", "Show each setting and where it came from."),

@@ -16,11 +16,25 @@ from runbook.pairing.merge import Merged
 NAME = re.compile(r"(?P<stem>.*)\.conflict-\d{8}T\d{6}Z-(?P<hash>[0-9a-f]{8})\.txt", re.DOTALL)
 
 
+_NAMED = 3
+
+
 def dispute_hash(flow: Flow) -> str:
     """Eight digits that are the same as long as the same is disputed."""
     parts = [repr(flow.header_disputed), repr(flow.moved_apart)]
     parts += [repr((slot.base, slot.text, slot.notebook)) for slot in flow.disputed]
     return hex_digest(framed(part.encode("utf-8", "surrogatepass") for part in parts))[:8]
+
+
+def what_is_disputed(flow: Flow) -> str:
+    """`2 cells ("health", "restart") and the front matter`."""
+    if flow.moved_apart:
+        return "the order of cells"
+    named = [shown(cell) for slot in flow.disputed if (cell := slot.text or slot.notebook or slot.base)]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    cells = f"{len(named)} cell{'' if len(named) == 1 else 's'} ({', '.join(named[:_NAMED])}{more})"
+    front = ["the front matter"] if flow.header_disputed is not None else []
+    return " and ".join([*([cells] if named else []), *front])
 
 
 def copy_name(name: str, flow: Flow, *, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """Versions of working files: list, restore, compare. What is replaced is kept first, whatever it is."""
 
 import difflib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from runbook.pairing.notebooks import Notebook, source_of
 from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES, observe, parse_notebook
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.session import Session
+from runbook.store.folder import nobody
 from runbook.store.store import open_store
 from runbook.system import files, swap
+
+Tell = Callable[[str], None]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,9 +32,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     by: str
 
 
-def versions(place: Place, name: str) -> tuple[Version, ...]:
-    """All kept versions of a pair, by its text's path below the root, oldest first. Raises NotFoundError."""
-    entries = open_store(place.store).history(name) if place.store.is_dir() else ()
+def versions(place: Place, name: str, *, tell: Tell = nobody) -> tuple[Version, ...]:
+    """All kept versions of a pair, by its text's path below the root, oldest first; `tell` hears of what was
+    damaged in the store and is set aside. Raises NotFoundError."""
+    entries = open_store(place.store, tell=tell).history(name) if place.store.is_dir() else ()
     if not entries:
         raise NotFoundError(
             "no versions are kept of this name", subject=name, hint="name the text's path below the workspace"
@@ -48,9 +53,9 @@ def versions(place: Place, name: str) -> tuple[Version, ...]:
     )
 
 
-def version(place: Place, name: str, number: int) -> Version:
+def version(place: Place, name: str, number: int, *, tell: Tell = nobody) -> Version:
     """One version. Raises NotFoundError, naming those there are."""
-    known = versions(place, name)
+    known = versions(place, name, tell=tell)
     found = next((each for each in known if each.number == number), None)
     if found is None:
         words = f"there is no version {number}; kept are {known[0].number} to {known[-1].number}"
@@ -63,13 +68,13 @@ def content(place: Place, name: str, number: int) -> bytes:
     return open_store(place.store).get(version(place, name, number).digest)
 
 
-def restore(place: Place, pair: Pair, number: int, *, now: datetime) -> Path:
+def restore(place: Place, pair: Pair, number: int, *, now: datetime, tell: Tell = nobody) -> Path:
     """Put version `number` back as the working file of its side, and return that file's path.
 
     What stands there is kept as a version first, and replaced only as it was then. Sync afterwards: to
     restore is an edit like any other. Raises NotFoundError, ChangedMeanwhile, StorageError.
     """
-    wanted = version(place, pair.name, number)
+    wanted = version(place, pair.name, number, tell=tell)
     if wanted.side not in ("text", "notebook"):
         raise FormatError(
             f"version {number} is a {wanted.side} copy, not a text or notebook",

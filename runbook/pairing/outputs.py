@@ -6,7 +6,7 @@ A notebook that is written carries, for each cell with outputs, the digest of th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -81,6 +81,37 @@ def foreign_makers(notebook: Notebook, before: Notebook | None, known: Mapping[s
         made = maker(cell, old.get(cell.id), known.get(cell.id))
         # A stamp outlives a new run in Jupyter, so it is believed only where nothing else is remembered.
         if made is not None and made != (_stamp(cell) or digest(_bytes(cell.cell.source))):
+            found[cell.id] = made
+    return found
+
+
+def recalled_makers(notebook: Notebook, seen: Iterable[tuple[Notebook, bool]]) -> dict[str, str]:
+    """`foreign_makers` where nobody remembers: from every version of the notebook that was seen, oldest
+    first, and whether it was one of ours.
+
+    Outputs were made by the source that they were first seen with; a notebook of ours says itself which.
+    Those that were never seen are told by the notebook, where it says something new, else by what they stand
+    with.
+    """
+    runs: dict[tuple[str, str], str] = {}
+    stamps: dict[str, str | None] = {}
+    for version, is_ours in seen:
+        for cell in version.cells:
+            run = _run_digest(cell)
+            if cell.id is not None and run is not None:
+                told = _stamp(cell) if is_ours else None
+                runs.setdefault((cell.id, run), told or digest(_bytes(cell.cell.source)))
+            if cell.id is not None:
+                stamps[cell.id] = _stamp(cell)
+    found: dict[str, str] = {}
+    for cell in notebook.cells:
+        run = _run_digest(cell)
+        if cell.id is None or run is None:
+            continue
+        stamp, here = _stamp(cell), digest(_bytes(cell.cell.source))
+        news = stamp if stamp != stamps.get(cell.id) else None
+        made = runs.get((cell.id, run)) or news or here
+        if made != (stamp or here):
             found[cell.id] = made
     return found
 

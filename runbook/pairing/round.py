@@ -6,7 +6,7 @@ import msgspec
 
 from runbook.canonical import digest
 from runbook.errors import NotFoundError, StoreDamaged
-from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash
+from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash, what_is_disputed
 from runbook.pairing.flow import Base, Flow, Take, Wishes, first_notebook, flow
 from runbook.pairing.notebooks import Notebook
 from runbook.pairing.observe import TEXT_LIMIT_BYTES, Side, parse_notebook
@@ -160,7 +160,9 @@ def _recorded(session: Session, view: View) -> Round:
 
 def _foreign(view: View) -> dict[str, str]:
     """The makers of outputs that the notebook itself does not tell."""
-    known = view.record.foreign if view.record else {}
+    if view.record is None:
+        return dict(view.recalled)
+    known = view.record.foreign
     if not isinstance(view.read_notebook, Notebook):
         return known
     return foreign_makers(view.read_notebook, view.last, known)
@@ -295,9 +297,8 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
 
 def _action(found: Flow) -> tuple[Action, str]:
     if found.is_disputed:
-        count = len(found.disputed) + (found.header_disputed is not None)
-        what = "the order of cells" if found.moved_apart else f"{count} cell{'s' if count > 1 else ''}"
-        return "conflict", f"both sides changed {what}; they stay as they are on both sides"
+        what = what_is_disputed(found)
+        return "conflict", f"both sides changed {what}; each side keeps its own until you resolve it"
     if found.text is not None and found.notebook is not None:
         return "merged", "both sides had changed; both changes are now on both"
     if found.text is not None:

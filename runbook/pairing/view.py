@@ -1,5 +1,7 @@
 """What is seen of one pair in one round: both sides read and parsed, the base, and any doubt about them."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from runbook.pairing.flow import Base, is_alike
@@ -14,6 +16,7 @@ from runbook.pairing.observe import (
     suspicion,
 )
 from runbook.pairing.places import Pair
+from runbook.pairing.recalled import recalled
 from runbook.pairing.session import Session
 from runbook.pairing.state import Record
 from runbook.pairing.table import Seen
@@ -36,6 +39,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[bytes | None, bytes | None]
     last: Notebook | None = None  # the notebook that was seen last, in step or not
     doubt: str | None = None
+    recalled: Mapping[str, str] = {}  # without a record: who made outputs, as far as versions tell
 
 
 def sides_of(session: Session, pair: Pair) -> tuple[Side, Side]:
@@ -68,10 +72,17 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
         view = msgspec.structs.replace(view, doubt=doubt)
         young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
         if not young or waited >= session.options.patience_seconds:
-            return view
+            return _with_recalled(session, view)
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
         sides = sides_of(session, pair)
+
+
+def _with_recalled(session: Session, view: View) -> View:
+    if view.record is not None or not isinstance(view.read_notebook, Notebook):
+        return view
+    found = recalled(session, view.pair.name, view.read_notebook)
+    return msgspec.structs.replace(view, recalled=found) if found else view
 
 
 def _doubt(view: View) -> tuple[str | None, list[Side]]:

@@ -11,22 +11,45 @@ from runbook.pairing.places import Pair, Place
 from runbook.pairing.reports import PairReport
 from runbook.pairing.resolve import Answer
 from runbook.pairing.resolve import resolve as settle
+from runbook.pairing.session import Options
 from runbook.pairing.state import State
+from runbook.pairing.sync import sync_pair
 from runbook.system import files, processes
 from runbook.verbs.sync import pair_named, place_of
 from runbook.workspace import Surroundings, Workspace
 
 
 def resolve(
-    workspace: Workspace, name: str, *, take: Answer, around: Surroundings, now: datetime
+    workspace: Workspace, name: str, *, take: Answer | None, around: Surroundings, now: datetime
 ) -> PairReport:
     """Settle it. `edit` opens a copy of the text and the conflict copy in the person's editor; what they save
-    counts. Where nothing is disputed it is a sync. Raises UsageError for a text that is no runbook,
-    DeclinedError when they save nothing."""
+    counts. Where nothing is disputed it is a sync. Raises UsageError for a text that is no runbook, and,
+    without an answer, one that says what is disputed; DeclinedError when they save nothing."""
     place = place_of(workspace, around)
     pair = pair_named(workspace, name, around=around)
+    if take is None:
+        raise _asked(place, pair, now)
     edited = _edited(place, pair, around) if take == "edit" else None
     return settle(place, pair, take=take, now=now, edited=edited)
+
+
+def _asked(place: Place, pair: Pair, now: datetime) -> UsageError:
+    """What there is to settle, and the words for it. Writes nothing."""
+    report = sync_pair(place, pair, now=now, options=Options(check=True))
+    if report.action != "conflict":
+        words = f"nothing is disputed here ({report.message})"
+        return UsageError(words, subject=pair.name, hint=f"runbook sync {pair.name}")
+    shown = f"; both versions are in {report.conflict}" if _is_there(place, report.conflict) else ""
+    return UsageError(
+        f"whose version counts? {report.message}{shown}",
+        subject=pair.name,
+        hint=f"runbook resolve {pair.name} --take text (or: notebook, both, edit); what loses stays in "
+        f"`runbook versions {pair.name}`",
+    )
+
+
+def _is_there(place: Place, name: str | None) -> bool:
+    return name is not None and (place.root / name).exists()
 
 
 def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
@@ -41,7 +64,7 @@ def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
         copy = Path(folder) / Path(pair.name).name
         files.create(copy, text, mode=0o600, durable=False)
         shown = [str(copy)]
-        if record is not None and record.conflict is not None and (place.root / record.conflict).exists():
+        if record is not None and record.conflict is not None and _is_there(place, record.conflict):
             shown.append(str(place.root / record.conflict))
         processes.attend([*shlex.split(words), *shown], env=around.env)
         edited = files.read(copy, limit_bytes=TEXT_LIMIT_BYTES)

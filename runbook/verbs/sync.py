@@ -1,6 +1,6 @@
 """`sync`: bring pairs in step, once; and how the verbs of pairs find a pair by what a person types."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from runbook.pairing.rivals import jupytext_header
 from runbook.pairing.session import Options
 from runbook.pairing.state import State
 from runbook.pairing.sync import sync_all, sync_pair
+from runbook.store.folder import nobody
 from runbook.store.store import open_store
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
@@ -36,34 +37,34 @@ def pairs_of(workspace: Workspace) -> tuple[Pair, ...]:
     return tuple(pair_of(workspace.root, name, template=BESIDE) for name in found)
 
 
-def pair_named(workspace: Workspace, name: str, *, around: Surroundings) -> Pair:
+def pair_named(
+    workspace: Workspace, name: str, *, around: Surroundings, tell: Callable[[str], None] = nobody
+) -> Pair:
     """The pair that `name` means: its text or notebook, which need not be there, a slug, a unique part.
+    `tell` hears of what had to be mended to know.
 
     Raises NotFoundError with the closest names.
     """
     template = workspace.settings.pairs
     place = place_of(workspace, around)
     if name.endswith(".ipynb"):
-        return _by_notebook(workspace, place, name, around)
+        return _by_notebook(workspace, name, known_names(place, tell=tell), around)
     try:
         return pair_of(workspace.root, names.find_runbook(workspace, name, cwd=around.cwd), template=template)
     except NotFoundError:
-        gone = [
-            known
-            for known in known_names(place)
-            if names.slug(known) == names.slug(_below(workspace, name, around))
-        ]
-        gone = gone or [known for known in known_names(place) if name in known]
+        known = known_names(place, tell=tell)
+        gone = [each for each in known if names.slug(each) == names.slug(_below(workspace, name, around))]
+        gone = gone or [each for each in known if name in each]
         if len(gone) != 1:
             raise
         return pair_of(workspace.root, gone[0], template=template)
 
 
-def known_names(place: Place) -> tuple[str, ...]:
+def known_names(place: Place, *, tell: Callable[[str], None] = nobody) -> tuple[str, ...]:
     """The texts that pairs were made of once, those that are gone included."""
     found = set(State(place.state).records) if place.state.is_dir() else set()
     if place.store.is_dir():
-        found |= set(open_store(place.store).names())
+        found |= set(open_store(place.store, tell=tell).names())
     return tuple(sorted(found))
 
 
@@ -75,10 +76,10 @@ def _below(workspace: Workspace, name: str, around: Surroundings) -> str:
         return name
 
 
-def _by_notebook(workspace: Workspace, place: Place, name: str, around: Surroundings) -> Pair:
+def _by_notebook(workspace: Workspace, name: str, texts: Sequence[str], around: Surroundings) -> Pair:
     wanted = {_below(workspace, name, around), Path(name).as_posix()}
     known = {pair.name: pair for pair in pairs_of(workspace)}
-    for each in known_names(place):
+    for each in texts:
         known.setdefault(each, pair_of(workspace.root, each, template=workspace.settings.pairs))
     for pair in known.values():
         if pair.notebook_name in wanted:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from runbook.canonical import digest
 from runbook.errors import ConfigError, FormatError
+from runbook.pairing.history import versions
 from runbook.pairing.places import find_pairs, pair_of, place
 from runbook.pairing.resolve import resolve
 from runbook.pairing.state import State
@@ -758,6 +760,21 @@ def test_a_rename_takes_the_notebook_along(bench: Bench) -> None:
     ]
 
 
+def test_a_rename_over_another_text_is_an_edit_of_that_one(bench: Bench) -> None:
+    other = bench.text.with_name("y.py")
+    other.write_text(TEXT.replace("restart = True", "restart = 'y'"))
+    bench.sync_all()
+    before = digest(bench.text.read_bytes())
+    other.rename(bench.text)
+
+    reports = bench.sync_all()
+    assert reports["runbooks/x.py"].action == "to-notebook"
+    assert "restart = 'y'" in bench.sources()
+    assert reports["runbooks/y.py"].action == "orphan"
+    assert bench.text.with_name("y.ipynb").exists()
+    assert before in {each.digest for each in versions(bench.place, "runbooks/x.py")}
+
+
 def test_a_folder_renamed_takes_all_its_notebooks_along(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "w", None)
     (bench.root / "runbooks/a").mkdir()
@@ -884,6 +901,46 @@ def test_nor_while_the_text_cannot_be_read(bench: Bench) -> None:
     bench.edit("restart = True", "restart = False")
     bench.sync()
     assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
+def test_nor_when_the_state_is_deleted(bench: Bench) -> None:
+    made = _run_then_edited(bench)
+    shutil.rmtree(bench.place.state)
+
+    assert bench.sync().is_settled
+    bench.edit("restart = True", "restart = False")
+    bench.sync()
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
+def test_nor_when_the_state_goes_after_a_run_that_our_stamp_does_not_know(bench: Bench) -> None:
+    bench.run(1)
+    bench.sync()
+    bench.edit("restart = True", "restart = 1")
+    bench.sync()  # writes what made the outputs
+    bench.set_source(1, "status = 'other'")
+    bench.run(1, "again")  # Jupyter leaves the stamp of the first run
+    bench.sync()
+    shutil.rmtree(bench.place.state)
+
+    bench.sync()
+    bench.edit("restart = 1", "restart = 2")
+    bench.sync()
+    made = str(bench.json()["cells"][2]["outputs"][0]["text"]).split()[2]
+    assert bench.json()["cells"][2]["metadata"]["runbook"] == {"source": made}
+
+
+def test_a_notebook_that_nobody_saw_before_tells_itself(bench: Bench, tmp_path: Path) -> None:
+    made = _run_then_edited(bench)
+    bench.edit("restart = True", "restart = 1")
+    bench.sync()
+    other = Bench(tmp_path / "elsewhere", bench.text.read_bytes())
+    other.notebook.write_bytes(bench.notebook.read_bytes())
+
+    assert other.sync().is_settled
+    other.edit("restart = 1", "restart = 2")
+    other.sync()
+    assert other.json()["cells"][2]["metadata"]["runbook"] == {"source": made, "stale": True}
 
 
 def test_nor_in_a_notebook_that_comes_back_from_another_name(bench: Bench) -> None:

@@ -64,7 +64,8 @@ def test_a_dispute_fails_until_it_is_resolved(bench: Bench, call: Caller) -> Non
     disputed(bench, call)
     said = call(bench.root, "sync")
     assert said.code == 1
-    assert "runbooks/x.py: both sides changed 1 cell; they stay as they are on both sides\n" in said.out
+    words = 'x.py: both sides changed 1 cell ("health"); each side keeps its own until you resolve it'
+    assert words in said.out
     assert "runbooks/x.py: both versions are in runbooks/x.conflict-" in said.out
     assert "next: runbook resolve runbooks/x.py --take text|notebook|both" in said.out
     assert call(bench.root, "sync").code == 1
@@ -72,12 +73,21 @@ def test_a_dispute_fails_until_it_is_resolved(bench: Bench, call: Caller) -> Non
         "runbooks/x.py: pair.conflict: its notebook says something else" in call(bench.root, "lint", "x").out
     )
 
+    asked = call(bench.root, "resolve", "x")
+    assert asked.code == 2
+    assert 'whose version counts? both sides changed 1 cell ("health")' in asked.err
+    assert "both versions are in runbooks/x.conflict-" in asked.err
+    assert "next: runbook resolve runbooks/x.py --take text (or: notebook, both, edit)" in asked.err
+
     resolved = call(bench.root, "resolve", "x", "--take", "notebook")
     assert resolved.code == 0, resolved.err
     assert 'status = "notebook"' in bench.text.read_text()
     assert call(bench.root, "sync").code == 0
     assert "pair.conflict" not in call(bench.root, "lint", "x").out
     assert sorted(path.name for path in bench.text.parent.iterdir()) == ["x.ipynb", "x.py"]
+    asked = call(bench.root, "resolve", "x")
+    assert asked.code == 2
+    assert "nothing is disputed here (in step)" in asked.err
     nothing = call(bench.root, "resolve", "x", "--take", "text", "--json")
     assert nothing.code in (0, 2)
 
@@ -211,3 +221,20 @@ def test_a_damaged_state_is_said_once_and_set_aside(bench: Bench, call: Caller) 
     assert first.endswith("pairs-1.log.damaged-2, and pairs are compared anew")
     assert second == "1 pair in step"
     assert call(bench.root, "sync").out == "1 pair in step\n"
+
+
+def test_versions_says_what_it_had_to_mend(bench: Bench, call: Caller) -> None:
+    call(bench.root, "sync")
+    number = bench.place.store / "format"
+    number.write_bytes(b"rubbish\n")
+    said = call(bench.root, "versions", "x")
+    assert said.code == 0
+    assert said.out.startswith("note: the format number of the store was damaged: it is set aside as ")
+    assert "; it was written anew\n" in said.out
+    assert "@1 " in said.out
+
+    number.write_bytes(b"rubbish\n")
+    bench.text.unlink()
+    again = call(bench.root, "restore", "x@1", "--json")
+    assert "it is set aside as" in json.loads(again.out)["notes"][0]
+    assert call(bench.root, "versions", "x", "--json").out.count("set aside") == 0, "said once, mended"

@@ -1,0 +1,42 @@
+"""What the versions still know of outputs when the state knows nothing: which source made them. Reads only.
+
+The state may go at any moment, the store does not: each notebook that a sync read or wrote is kept there.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from runbook.errors import RunbookError
+from runbook.pairing.notebooks import Notebook
+from runbook.pairing.observe import parse_notebook
+from runbook.pairing.outputs import recalled_makers
+from runbook.pairing.session import Session
+
+_MOST_BYTES = 256 << 20  # a second or two of reading, once; older versions are left out
+
+
+def recalled(session: Session, name: str, notebook: Notebook) -> Mapping[str, str]:
+    """By cell id, the makers of outputs that the notebook itself does not tell, as `foreign_makers`."""
+    if not session.place.store.is_dir() or not any(cell.plain.get("outputs") for cell in notebook.cells):
+        return {}
+    return recalled_makers(notebook, _seen(session, name))
+
+
+def _seen(session: Session, name: str) -> Iterator[tuple[Notebook, bool]]:
+    """The kept versions of the notebook, oldest first, and whether each was written by a sync. One that is
+    damaged or gone is left out: the next one of ours says what it said."""
+    try:
+        kept = [each for each in session.store.history(name) if each.label.startswith("notebook ")]
+    except RunbookError:
+        return
+    left = _MOST_BYTES
+    first = len(kept)
+    while first > 0 and left >= kept[first - 1].size_bytes:
+        first -= 1
+        left -= kept[first].size_bytes
+    for each in kept[first:]:
+        try:
+            found = parse_notebook(session.store.get(each.digest))
+        except RunbookError:
+            continue
+        if isinstance(found, Notebook):
+            yield found, each.label == "notebook written"
