@@ -161,7 +161,7 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
     """Run what is planned in a folder, or what `make` plans now."""
     from runbook.cli import running
     from runbook.evidence.proposal import is_proposed
-    from runbook.execution import launch
+    from runbook.execution import fetching, launch
     from runbook.system import clock
     from runbook.verbs import run as verb
 
@@ -176,7 +176,9 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
                 hint="say --unattended --env NAME, or --detach and `runbook attach` later",
             )
         source = running.planned_source(planned) if made is None else made.source
-        fetched = running.fetched(stage, record, source)  # refused before anything is written
+        brings = fetching.NO_FILES if made is None else made.includes
+        # Refused before anything is written.
+        fetched = running.fetched(stage, record, source, includes=brings)
         if made is None:
             return running.go(stage, planned.path, record, ahead=ahead, fetched=fetched)
         execution = verb.write_plan(stage.workspace, made, around=stage.around)

@@ -132,7 +132,7 @@ def undo(execution: Execution) -> None:
     with launch.ahead(around) as ahead:
         made = verb.make_plan(here, folder, around=around, now=clock.now())
         stage = running.Stage(workspace=here, around=around, json=False)
-        fetched = running.fetched(stage, made.record, made.source)
+        fetched = running.fetched(stage, made.record, made.source, includes=made.includes)
         written = runs.write_plan(here, made, around=around)
         code = running.go(stage, written, made.record, ahead=ahead, fetched=fetched)
     raise typer.Exit(code)

@@ -21,6 +21,7 @@ from runbook.execution.launch import Ahead
 from runbook.execution.plan_folder import SOURCE_LIMIT_BYTES, read_record
 from runbook.execution.session import Result, Session
 from runbook.system import files
+from runbook.text.includes import Tree
 from runbook.text.reader import read
 from runbook.text.secret import Hidden
 from runbook.verbs import run as verb
@@ -48,10 +49,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     detach: bool = False
 
 
-def fetched(stage: Stage, record: PlanRecord, source: bytes) -> dict[str, Hidden]:
+def fetched(
+    stage: Stage, record: PlanRecord, source: bytes, *, includes: Tree = fetching.NO_FILES
+) -> dict[str, Hidden]:
     """The secrets of a plan, typed here where they are to be; see `fetching.fetch` for what it raises."""
     ask = prompts.secret if has_terminal() else None
-    return fetching.fetch(record, text=source.decode("utf-8", "replace"), env=stage.around.env, ask=ask)
+    text = source.decode("utf-8", "replace")
+    return fetching.fetch(record, text=text, includes=includes, env=stage.around.env, ask=ask)
 
 
 def go(

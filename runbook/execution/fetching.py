@@ -11,10 +11,13 @@ from runbook.evidence.plan import PlannedValue, PlanRecord
 from runbook.kit import places
 from runbook.kit.forms import SHORTEST
 from runbook.kit.masking import Masks
+from runbook.text.includes import Tree
 from runbook.text.literals import evaluate
 from runbook.text.secret import Hidden, SecretSource, parse_source
 from runbook.text.values import DEFAULT
 
+NO_FILES = Tree(files=())
+"""Of a plan that is there already: the supervisor looks at those."""
 TOTAL_BYTES = 40 << 10
 """All secrets of a run together: they go through a pipe at once, and a pipe takes 64 KiB."""
 
@@ -22,8 +25,11 @@ Ask = Callable[[str], str]
 """Asks a person for the secret of this name, and shows nothing of what they type."""
 
 
-def fetch(record: PlanRecord, *, text: str, env: Mapping[str, str], ask: Ask | None) -> dict[str, Hidden]:
-    """The secrets of a plan, by name; `text` is the runbook's own, `ask` None where nobody can be asked.
+def fetch(
+    record: PlanRecord, *, text: str, includes: Tree = NO_FILES, env: Mapping[str, str], ask: Ask | None
+) -> dict[str, Hidden]:
+    """The secrets of a plan, by name; `text` is the runbook's own, `includes` the files that it brings, `ask`
+    None where nobody can be asked.
 
     Raises UnavailableError (one is not where it should be), InputError (one wants a person, and none is
     there), ParameterError (one is no secret, or they are too large).
@@ -34,7 +40,7 @@ def fetch(record: PlanRecord, *, text: str, env: Mapping[str, str], ask: Ask | N
         )
         for value, source in _secrets(record)
     }
-    require_fit(record, fetched, text=text)
+    require_fit(record, fetched, text=text, includes=includes)
     return fetched
 
 
@@ -68,11 +74,14 @@ def _secrets(record: PlanRecord) -> tuple[tuple[PlannedValue, SecretSource], ...
     return tuple(found)
 
 
-def require_fit(record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str) -> None:
+def require_fit(
+    record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str, includes: Tree = NO_FILES
+) -> None:
     """Raise unless these are the secrets of the plan, each a secret and all of them small enough.
 
-    1 Each secret of the plan is there, and no other. 2 None equals a public value, or stands in one or in the
-    runbook's own `text`: that is written down for everybody, and with it masked the record could not be true.
+    1 Each secret of the plan is there, and no other. 2 None equals a public value, or stands in one, in the
+    runbook's own `text`, in a file that comes along, or in the reason typed for an expired approval: that is
+    written down for everybody, and with it masked the record could not be true.
     Raises InputError (1), ParameterError (2, or too large).
     """
     wanted = {value.name for value in record.values if value.literal is None}
@@ -80,7 +89,9 @@ def require_fit(record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str)
         what = "was not handed over" if name in wanted else "is none of this plan's"
         raise InputError(f"the secret {name} {what}", subject=record.id)
     problems = [
-        problem for name, hidden in fetched.items() for problem in _public(name, hidden, record, text)
+        problem
+        for name, hidden in fetched.items()
+        for problem in (*_public(name, hidden, record), *_written(name, hidden, record, text, includes))
     ]
     if sum(len(hidden.reveal().encode("utf-8")) for hidden in fetched.values()) > TOTAL_BYTES:
         problems.append(f"the secrets are more than {TOTAL_BYTES} bytes together")
@@ -88,8 +99,8 @@ def require_fit(record: PlanRecord, fetched: Mapping[str, Hidden], *, text: str)
         raise ParameterError(problems, hint="use a secret that stands nowhere else, and small ones")
 
 
-def _public(name: str, hidden: Hidden, record: PlanRecord, text: str) -> Iterator[str]:
-    """Where the secret is no secret (2)."""
+def _public(name: str, hidden: Hidden, record: PlanRecord) -> Iterator[str]:
+    """The public values that make the secret no secret (2)."""
     masks = Masks({name: hidden.reveal()})
     for value in record.values:
         texts = _texts(value)
@@ -97,8 +108,18 @@ def _public(name: str, hidden: Hidden, record: PlanRecord, text: str) -> Iterato
             yield f"{name}: the secret is the value of {value.name}, which everybody can read"
         elif any(masks.first_in(each) is not None for each in texts):
             yield f"{name}: the secret stands in the value of {value.name}, which everybody can read"
+
+
+def _written(name: str, hidden: Hidden, record: PlanRecord, text: str, includes: Tree) -> Iterator[str]:
+    """Where else it is written down (2)."""
+    masks = Masks({name: hidden.reveal()})
     if masks.first_in(text) is not None:
         yield f"{name}: the secret stands in the runbook's text, which everybody can read"
+    for file in includes.files:
+        if masks.first_in_bytes(file.data) is not None:
+            yield f"{name}: the secret stands in the included file {file.path}, which everybody can read"
+    if masks.first_in(record.expired_reason or "") is not None:
+        yield f"{name}: the secret stands in the reason that was typed, which everybody can read"
 
 
 def _texts(value: PlannedValue) -> set[str]:

@@ -58,7 +58,7 @@ from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
 from runbook.execution.taking_up import TakenUp
 from runbook.kit.forms import SHORTEST
-from runbook.system import clock, files
+from runbook.system import clock, files, processes
 from runbook.text.secret import Hidden
 from runbook.workspace import Surroundings, Workspace, load, resolve
 
@@ -127,7 +127,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         if handed.task == "begin":
             plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
             agent.require(plan.record, around.env)
-            fetching.require_fit(plan.record, secrets, text=plan.source.decode("utf-8"))
+            _require_fit(plan, secrets)
             writer, taken = _begin(plan, folder, around.state_folder, now), None
             story = _story(plan)
         else:
@@ -140,13 +140,17 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
                 sealing.finish(folder, place)
                 raise _ended(folder)
             agent.require(plan.record, around.env)
-            fetching.require_fit(plan.record, secrets, text=plan.source.decode("utf-8"))
+            _require_fit(plan, secrets)
             writer = taking_up.journal(folder)
         run = _Run(plan, folder, held, around, handed)
         run.taken, run.story, run.secrets = taken, story, secrets
         run.guard = guard_of(plan.permission, workspace=workspace, around=around, now=clock.now)
         run.seconder = seconding.seconder(plan, folder, workspace=workspace, around=around, now=clock.now)
         asyncio.run(run.through(writer, ready))
+
+
+def _require_fit(plan: Plan, secrets: Mapping[str, Hidden]) -> None:
+    fetching.require_fit(plan.record, secrets, text=plan.source.decode("utf-8"), includes=plan.includes)
 
 
 def _story(plan: Plan) -> Story:
@@ -172,6 +176,7 @@ def _log_to(folder: ExecutionFolder, secrets: Mapping[str, Hidden]) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     if secrets:
+        processes.leave_no_core()  # the kernel's and its children's would be written into `work/`
         sys.stderr = DiscreetLog(Discretion(secrets))
 
 

@@ -6,6 +6,8 @@ notebook, in a plain `python file.py` to the terminal. Nobody there is an error 
 
 from collections.abc import Sequence
 
+from runbook.kit.surroundings import shortened
+
 LIMIT_CHARACTERS = 1000
 
 
@@ -33,7 +35,9 @@ def ask(question: str, choices: Sequence[str] = ()) -> str:
         said = _line(f"{prompt} ", question)
         if said in offered or (said and not offered):
             return said
-        trouble = "it needs an answer" if not said else f"{said[:100]!r} is none of {', '.join(offered)}"
+        trouble = (
+            "it needs an answer" if not said else f"{shortened(said, 100)!r} is none of {', '.join(offered)}"
+        )
         prompt = f"{trouble}. {words}"
 
 
@@ -53,6 +57,8 @@ def _require_line(what: str, text: object, most: int) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{what} is text, not {type(text).__name__}")
     if not text.strip() or len(text) > most or not text.isprintable():
-        raise ValueError(f"{what} is one printable line of 1 to {most} characters, not {text[:100]!r}")
+        raise ValueError(
+            f"{what} is one printable line of 1 to {most} characters, not {shortened(text, 100)!r}"
+        )
     if what == "a choice" and text != text.strip():
         raise ValueError(f"a choice has no blanks around it: {text!r}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook.kit import protocol
-from runbook.kit.surroundings import context, masks, staging
+from runbook.kit.surroundings import context, masks, shortened, staging
 
 FILE_BYTES = 64 << 20
 RUN_BYTES = 512 << 20
@@ -73,7 +73,7 @@ def attach_file(path: str | os.PathLike[str], *, name: str | None = None) -> Att
 def _record(attached: Attached) -> dict[str, Any]:
     return {
         "name": attached.name,
-        "path": str(attached.path)[:4096].encode("utf-8", "backslashreplace").decode(),
+        "path": shortened(str(attached.path), 4096).encode("utf-8", "backslashreplace").decode(),
         "bytes": attached.size,
         "sha256": attached.sha256,
     }
@@ -88,8 +88,8 @@ def _name(name: object) -> str:
         raise TypeError(f"name is text, not {type(name).__name__}")
     if not name.strip() or len(name) > _NAME_CHARACTERS or not name.isprintable():
         raise ValueError(
-            f"{name[:100]!r} can't stand in the record as the name of a file: say name=…, one printable line"
-            f" of at most {_NAME_CHARACTERS} characters"
+            f"{shortened(name, 100)!r} can't stand in the record as the name of a file: say name=…, one"
+            f" printable line of at most {_NAME_CHARACTERS} characters"
         )
     return name
 

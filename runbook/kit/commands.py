@@ -21,7 +21,7 @@ from runbook.kit.capture import KEPT_BYTES, Capture
 from runbook.kit.child import Child, started
 from runbook.kit.declarations import Secret
 from runbook.kit.masking import label
-from runbook.kit.surroundings import context
+from runbook.kit.surroundings import context, shortened
 
 _OVER_SSH = frozenset({"ssh", "scp", "sftp"})
 _SSH_FAILED = 255
@@ -272,7 +272,7 @@ def _bytes(data: str | bytes | Secret | None) -> bytes | None:
 def _identity(ran: Ran, number: int) -> dict[str, Any]:
     room, argv = _ARGV_CHARACTERS, []
     for each in ran.argv:
-        argv.append(each if len(each) <= room else f"{each[:room]}…")
+        argv.append(each if len(each) <= room else f"{shortened(each, room)}…")
         room -= len(argv[-1])
         if room <= 0:
             break

@@ -2,18 +2,37 @@
 
 As it is, each of its lines, and both as other programs spell them: base64 in all three alignments (ordinary
 and URL-safe alphabet, also wrapped into lines), percent-encoded, escaped by Python, JSON, HTML or a shell, in
-hexadecimal. Forms shorter than four characters are left out: they stand in every other word.
+hexadecimal, with letters composed or apart, and with a mark for each letter that an encoding lacks. Forms
+shorter than four characters are left out: they stand in every other word.
 """
 
 import base64
 import html
 import json
+import re
+import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 SHORTEST = 4
 """Characters below which nothing is masked."""
 _WRAPPED = (64, 76)  # RFC 7468 and RFC 2045: how programs break base64 into lines
+_KEPT_IN_URLS = (
+    "/",  # urllib.parse.quote
+    "",
+    "!~*'()",  # JavaScript's encodeURIComponent
+    ";/?:@&=+$,#!~*'()",  # and its encodeURI
+    "!#$%&'()*+,/:;=?@[]~",  # requests
+    "!#$&'()*+,/:;=?@[]~",
+    "!$&'()*+,;=:",  # RFC 3986: a user and a password
+    "!$&'()*+,;=:@/?",  # RFC 3986: a path, a query
+)
+_IN_A_SHELL = re.compile(
+    r"""[ \t"'\\|&;()<>!{}*\[\]?^$`,]"""
+)  # before which bash's `printf %q` puts a backslash
+_IN_DOUBLE_QUOTES = re.compile(r"""["\\$`]""")  # as its `declare -p` does
+_JSON_FOR_HTML = (("/", "\\/"),), (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"))  # PHP; Go
+_GSON = (*_JSON_FOR_HTML[1], ("=", "\\u003d"), ("'", "\\u0027"))
 
 
 def forms(secret: str) -> frozenset[str]:
@@ -23,8 +42,9 @@ def forms(secret: str) -> frozenset[str]:
     parts = {secret, *(line.strip() for line in secret.splitlines())}
     found: set[str] = set()
     for part in parts:
-        if len(part) >= SHORTEST:
-            found.update(_spellings(part))
+        for text in {part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part)}:
+            if len(text) >= SHORTEST:
+                found.update(_spellings(text))
     return frozenset(form for form in found if len(form) >= SHORTEST)
 
 
@@ -33,6 +53,7 @@ def _spellings(text: str) -> Iterator[str]:
     yield text
     yield data.decode("latin-1")  # as bytes of a picture are searched
     yield from _escaped(text, data)
+    yield from _damaged(text, data)
     yield from _quoted(text)
     yield from (data.hex(), data.hex().upper())
     yield from _base64(data)
@@ -45,15 +66,41 @@ def _escaped(text: str, data: bytes) -> Iterator[str]:
     for written in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
         yield written[1:-1]
         yield json.dumps(written)[3:-3]  # JSON within JSON
+        for escapes in (*_JSON_FOR_HTML, _GSON):
+            yield _replaced(written[1:-1], escapes)
     yield html.escape(text, quote=False)
-    yield html.escape(text)
-    yield html.escape(text).replace("&#x27;", "&#39;")
+    for apostrophe in ("&#x27;", "&#39;", "&apos;", "'"):
+        escaped = html.escape(text).replace("&#x27;", apostrophe)
+        yield escaped
+        yield escaped.replace("&quot;", "&#34;")  # as markupsafe does
     yield text.replace("'", "'\"'\"'")  # as shlex.quote does
     yield text.replace("'", "'\\''")
+    for special in (_IN_A_SHELL, _IN_DOUBLE_QUOTES):
+        yield special.sub(r"\\\g<0>", text)
+
+
+def _replaced(text: str, escapes: Iterable[tuple[str, str]]) -> str:
+    for character, escape in escapes:
+        text = text.replace(character, escape)
+    return text
+
+
+def _damaged(text: str, data: bytes) -> Iterator[str]:
+    """What is read where one side wrote another encoding. Forms that are next to nothing but marks are left
+    out: they would be masked in what is damaged for itself."""
+    for made in (
+        data.decode("utf-8", "replace"),
+        data.decode("ascii", "replace"),
+        text.encode("latin-1", "replace").decode("utf-8", "replace"),
+        text.encode("ascii", "replace").decode("ascii"),
+        text.encode("ascii", "xmlcharrefreplace").decode("ascii"),
+    ):
+        if sum(character not in "?\ufffd" for character in made) >= SHORTEST:
+            yield made
 
 
 def _quoted(text: str) -> Iterator[str]:
-    for safe in ("/", ""):
+    for safe in _KEPT_IN_URLS:
         quoted = urllib.parse.quote(text, safe=safe, errors="surrogateescape")
         yield quoted
         yield quoted.replace("%20", "+")

@@ -1,12 +1,15 @@
 """Messages without secrets: JSON values of any shape, pictures, other binary payloads. Standard library only.
 
-Text is masked wherever it stands, in keys, too. A payload in base64 is decoded and looked through; one that
-holds a secret is left out whole, and a line of text says so: bytes can't be masked and stay a picture.
+Text is masked wherever it stands, in keys, too. Text that has colours within a secret (as tracebacks colour
+the source they show) loses all its colours; texts of a list that hold a secret together become one. A payload
+in base64 is decoded and looked through; one that holds a secret is left out whole, and a line of text says
+so: bytes can't be masked and stay a picture.
 """
 
 import base64
 import binascii
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,6 +19,7 @@ from runbook.kit.masking import Masks, label
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _UNPACKED_BYTES = 16 << 20
+_COLOURS = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")  # ECMA-48: control sequences
 _TOO_DEEP = "[left out: nested too deep to be searched for secrets]"
 
 
@@ -29,7 +33,7 @@ def masked_value(value: Any, masks: Masks) -> Any:
 
 def _masked(value: Any, masks: Masks) -> Any:
     if isinstance(value, str):
-        return masks.mask(value)
+        return _masked_text(value, masks)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -40,9 +44,28 @@ def _masked(value: Any, masks: Masks) -> Any:
         made = {masks.mask(key) if isinstance(key, str) else key: _masked(value[key], masks) for key in value}
         return value if all(made.get(key, _TOO_DEEP) is value[key] for key in value) else made
     if isinstance(value, list | tuple):
+        if _is_lines(value) and len(value) > 1:
+            value = _rejoined(value, masks)
         items = [_masked(item, masks) for item in value]
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
     return value
+
+
+def _masked_text(text: str, masks: Masks) -> str:
+    if "\x1b" in text:
+        plain = _COLOURS.sub("", masks.uncounted().mask(text))
+        if masks.first_in(plain) is not None:
+            return masks.mask(_COLOURS.sub("", text))
+    return masks.mask(text)
+
+
+def _rejoined(lines: "list[str] | tuple[str, ...]", masks: Masks) -> "list[str] | tuple[str, ...]":
+    """The very same, or one text where a secret goes over from one to the next: notebooks keep text so."""
+    whole = "".join(lines)
+    if masks.first_in(whole) is None:
+        return lines
+    one_by_one = "".join(map(masks.uncounted().mask, lines))
+    return lines if masks.first_in(one_by_one) is None else [whole]
 
 
 def masked_content(content: Any, masks: Masks) -> Any:

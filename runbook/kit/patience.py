@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from runbook.kit.commands import CommandError
 from runbook.kit.remarks import note
+from runbook.kit.surroundings import shortened
 
 T = TypeVar("T")
 _NOT_YET = (CommandError, OSError)
@@ -43,7 +44,8 @@ def wait_until(
         left = began + timeout - time.monotonic()
         if left <= 0:
             raise TimeoutError(
-                f"{what}: not within {timeout:g} seconds ({tries} attempts); the last {last[:_WORDS]}"
+                f"{what}: not within {timeout:g} seconds ({tries} attempts);"
+                f" the last {shortened(last, _WORDS)}"
             )
         time.sleep(min(every, left))
 
@@ -67,7 +69,7 @@ def retry(
         try:
             return call()
         except on as error:
-            note(f"attempt {attempt} of {times}: {type(error).__name__}: {str(error)[:_WORDS]}")
+            note(f"attempt {attempt} of {times}: {type(error).__name__}: {shortened(str(error), _WORDS)}")
             time.sleep(every)
     return call()
 

@@ -82,6 +82,12 @@ def masks() -> Masks | None:
     return found if isinstance(found, Masks) else None
 
 
+def shortened(text: str, most: int) -> str:
+    """The beginning of `text`, for a message. Without secrets: a cut would leave a part that nobody knows."""
+    known = masks()
+    return (text if known is None else known.mask(text))[:most]
+
+
 def _facts() -> dict[str, Any]:
     """What the bootstrap of a kernel left for us; it is found, never imported."""
     facts = getattr(sys.modules.get("_runbook_run"), "facts", None)

@@ -8,6 +8,7 @@ repository, and PATH entries that are empty or relative would name it.
 import contextlib
 import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -122,6 +123,12 @@ def converse(
     """
     pipe = (subprocess.PIPE, subprocess.PIPE, error_log)
     return _start(argv, pipe=pipe, takes_input=True, env=env, cwd=cwd)
+
+
+def leave_no_core() -> None:
+    """From here on a crash of this process, or of one it starts, writes no memory to disk. They may ask for
+    it again, as far as the system lets them."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def find(program: str, *, env: Mapping[str, str]) -> str | None:

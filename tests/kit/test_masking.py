@@ -5,7 +5,9 @@ import html
 import json
 import shlex
 import time
+import unicodedata
 import urllib.parse
+from xml.sax import saxutils
 
 import pytest
 from hypothesis import example, given, settings
@@ -82,12 +84,69 @@ def test_base64_is_masked_at_any_alignment(before: bytes, after: bytes, secret: 
         TOKEN.encode().hex(),
         TOKEN.encode().hex().upper(),
         base64.encodebytes(TOKEN.encode()).decode(),
+        json.dumps(TOKEN).replace("/", "\\/"),
+        json.dumps(TOKEN).replace("&", "\\u0026"),
+        json.dumps(TOKEN).replace("&", "\\u0026").replace("'", "\\u0027"),
+        saxutils.quoteattr(TOKEN + "<"),
+        html.escape(TOKEN).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        html.escape(TOKEN).replace("&#x27;", "&apos;"),
+        urllib.parse.quote(TOKEN, safe="!~*'()"),
+        urllib.parse.quote(TOKEN, safe="!#$%&'()*+,/:;=?@[]~"),
+        TOKEN.replace("&", "\\&").replace('"', '\\"').replace("'", "\\'").replace("!", "\\!"),
+        TOKEN.replace('"', '\\"'),
     ],
 )
 def test_each_way_to_write_it_is_masked(shown: str) -> None:
     masked = Masks({"token": TOKEN}).mask(f"before {shown} after")
     assert "[secret:token]" in masked
     assert not any(form in masked for form in forms(TOKEN) if len(form) > 6)
+
+
+WORD = "pässwörd of Zoë"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        unicodedata.normalize("NFD", WORD),
+        WORD.encode("latin-1").decode("utf-8", "replace"),
+        WORD.encode("utf-8").decode("latin-1"),
+        WORD.encode("utf-8").decode("ascii", "replace"),
+        WORD.encode("ascii", "replace").decode(),
+        WORD.encode("ascii", "xmlcharrefreplace").decode(),
+    ],
+)
+def test_letters_that_an_encoding_lacks_hide_no_secret(shown: str) -> None:
+    assert Masks({"token": WORD}).mask(f"<{shown}>") == "<[secret:token]>"
+
+
+def test_what_is_damaged_for_itself_is_no_secret() -> None:
+    assert (
+        Masks({"token": "日本語の鍵"}).mask("????? \ufffd\ufffd\ufffd\ufffd\ufffd")
+        == "????? \ufffd\ufffd\ufffd\ufffd\ufffd"
+    )
+
+
+def test_colours_within_a_secret_are_lost_with_it_and_stay_elsewhere() -> None:
+    masks = Masks({"token": "hunter2hunter2"})
+    coloured = "\x1b[31mred\x1b[0m"
+    assert masked_value(coloured, masks) == coloured
+    assert masked_value(f"{coloured} hunter2hunter2", masks) == f"{coloured} [secret:token]"
+    assert masks.counts == {"token": 1}
+    between = f"{coloured} 'hunter2\x1b[38;5;28mhun\x1b[39mter2'"
+    assert masked_value([between, "x"], masks) == ["red '[secret:token]'", "x"]
+    assert masks.counts == {"token": 2}
+
+
+def test_lines_that_hold_a_secret_together_become_one() -> None:
+    masks = Masks({"token": "hunter2hunter2"})
+    assert masked_value(["<b>hunter2", "hunter2</b>", "\n"], masks) == ["<b>[secret:token]</b>\n"]
+    assert masks.counts == {"token": 1}
+    assert masked_value(["a\n", "hunter2hunter2\n"], masks) == ["a\n", "[secret:token]\n"]
+    assert masks.counts == {"token": 2}
+    lines = ["a\n", "b\n"]
+    assert masked_value(lines, masks) is lines
+    assert masked_value(list("hunter2hunter2"), masks) == ["[secret:token]"]
 
 
 def test_each_line_of_a_secret_is_masked_for_itself() -> None:
