@@ -8,7 +8,8 @@ import msgspec
 from runbook.approval.decision import Request, Verdict, decide
 from runbook.approval.trust import load_or_refusal
 from runbook.approval.trusted import Trust
-from runbook.errors import TrustError
+from runbook.approval.verdict import Why
+from runbook.errors import RunbookError, TrustError
 from runbook.evidence import summary
 from runbook.execution import brought
 from runbook.text.runbook import Runbook
@@ -48,6 +49,8 @@ def environments_of(
 
 def with_includes(opened: names.Opened, *, workspace: Workspace, around: Surroundings) -> names.Opened:
     """The runbook with the files that it brings along, as they lie in the workspace."""
+    if opened.unread is not None:
+        return opened
     tree = brought.from_workspace(opened.data, workspace=workspace, env=around.env)
     return opened if tree is None else msgspec.structs.replace(opened, includes=tree)
 
@@ -61,21 +64,40 @@ def verdicts(
     unattended: bool,
     now: datetime,
 ) -> tuple[Verdict, ...]:
-    """The policy's answer for each environment; `opened` is one of `with_includes`."""
-    return tuple(
-        decide(
-            Request(
-                data=opened.data,
-                path=opened.path,
-                environment=environment,
-                unattended=unattended,
-                machine_environments=workspace.settings.environments,
-                includes=opened.includes,
-            ),
-            trust,
-            now=now,
+    """The policy's answer for each environment; `opened` is one of `with_includes`. What could not be read is
+    refused everywhere."""
+    requests = [
+        Request(
+            data=opened.data,
+            path=opened.path,
+            environment=environment,
+            unattended=unattended,
+            machine_environments=workspace.settings.environments,
+            includes=opened.includes,
         )
         for environment in environments
+    ]
+    if opened.unread is not None:
+        return tuple(_refusal(request, opened.unread, trust) for request in requests)
+    return tuple(decide(request, trust, now=now) for request in requests)
+
+
+def _refusal(request: Request, error: RunbookError, trust: Trust | TrustError) -> Verdict:
+    return Verdict(
+        path=request.path,
+        text=None,
+        environment=request.environment,
+        unattended=request.unattended,
+        answer="refused",
+        approved=False,
+        trust="unreadable" if isinstance(trust, TrustError) else trust.described,
+        pinned=not isinstance(trust, TrustError) and trust.pinned,
+        counted=(),
+        not_counted=(),
+        reasons=(Why(code="unread", message=error.message, line=None, hint=error.hint),),
+        missing=(),
+        requirements=None,
+        runbook=None,
     )
 
 
@@ -84,8 +106,8 @@ def listing(workspace: Workspace, *, around: Surroundings, now: datetime) -> tup
     trust = load_or_refusal(workspace, env=around.env)
     last = last_runs(workspace)
     return tuple(
-        _listed(workspace, path, trust=trust, last=last, around=around, now=now)
-        for path in names.runbooks(workspace)
+        _listed(workspace, opened, trust=trust, last=last, around=around, now=now)
+        for opened in names.open_each(workspace, names.runbooks(workspace))
     )
 
 
@@ -97,16 +119,15 @@ def last_runs(workspace: Workspace) -> Mapping[str, summary.Summary]:
 
 def _listed(
     workspace: Workspace,
-    path: str,
+    opened: names.Opened,
     *,
     trust: Trust | TrustError,
     last: Mapping[str, summary.Summary],
     around: Surroundings,
     now: datetime,
 ) -> Listed:
-    opened = names.open_runbook(workspace, path, cwd=workspace.root)
     opened = with_includes(opened, workspace=workspace, around=around)
-    runbook = opened.reading.runbook
+    path, runbook = opened.path, opened.reading.runbook
     where = environments_of(runbook, trust, path=path, default=workspace.settings.default_environment)
     return Listed(
         path=path,
@@ -125,11 +146,15 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(workspace: Workspace, words: tuple[str, ...]) -> tuple[Found, ...]:
-    """The lines that hold any of the words, of the runbooks that hold all of them; case does not matter."""
+    """The lines that hold any of the words, of the runbooks that hold all of them; case does not matter. What
+    could not be read may hold them: it is named, with line 0."""
     wanted = [word.lower() for word in words]
     found: list[Found] = []
-    for path in names.runbooks(workspace):
-        opened = names.open_runbook(workspace, path, cwd=workspace.root)
+    for opened in names.open_each(workspace, names.runbooks(workspace)):
+        path = opened.path
+        if opened.unread is not None:
+            found.append(Found(path=path, line=0, text=f"not read: {opened.unread.message}"))
+            continue
         text = opened.data.decode("utf-8", "replace")
         whole = f"{path}\n{text}".lower()
         if all(word in whole for word in wanted):

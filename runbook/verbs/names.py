@@ -6,12 +6,12 @@ Never guesses between two: it says which ones there are. Never follows links out
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from runbook.errors import FormatError, NotFoundError, UsageError
+from runbook.errors import FormatError, NotFoundError, RunbookError, UsageError
 from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name
 from runbook.evidence.folder import find as find_execution
 from runbook.system import files
@@ -31,12 +31,13 @@ LATEST = "latest"
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """One runbook as it lies on disk: everything afterwards works on these bytes, read once. `includes`: the
-    files that it brings along, where somebody looked at them."""
+    files that it brings along, where somebody looked at them. `unread`: why there are no bytes."""
 
     path: str  # below the workspace
     data: bytes
     reading: Reading
     includes: Tree | None = None
+    unread: RunbookError | None = None
 
     @property
     def title(self) -> str:
@@ -76,6 +77,16 @@ def open_runbook(workspace: Workspace, name: str, *, cwd: Path) -> Opened:
     path = find_runbook(workspace, name, cwd=cwd)
     data = files.read_inside(workspace.root, path, limit_bytes=LARGEST_BYTES)
     return Opened(path=path, data=data, reading=read(data))
+
+
+def open_each(workspace: Workspace, paths: Iterable[str]) -> Iterator[Opened]:
+    """Read runbooks by their paths below the workspace. One that cannot be read hides no other: it comes with
+    nothing in it but `unread`."""
+    for path in paths:
+        try:
+            yield open_runbook(workspace, path, cwd=workspace.root)
+        except RunbookError as error:
+            yield Opened(path=path, data=b"", reading=Reading(runbook=None, reasons=()), unread=error)
 
 
 def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:

@@ -62,11 +62,10 @@ def _runbooks(
         return ()
     trust = load_or_refusal(workspace, env=around.env)
     found: list[Verdict] = []
-    for path in paths:
-        opened = names.open_runbook(workspace, path, cwd=workspace.root)
+    for opened in names.open_each(workspace, paths):
         opened = with_includes(opened, workspace=workspace, around=around)
         where = asked.environments or environments_of(
-            opened.reading.runbook, trust, path=path, default=workspace.settings.default_environment
+            opened.reading.runbook, trust, path=opened.path, default=workspace.settings.default_environment
         )
         found += verdicts(
             opened, trust, workspace=workspace, environments=where, unattended=asked.unattended, now=now

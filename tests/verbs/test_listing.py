@@ -1,5 +1,8 @@
 """`list` and `find`: every runbook is in the list, the refused ones too."""
 
+import os
+
+from runbook.verbs import names
 from runbook.verbs.listing import find, listing
 from tests.keys import Key
 from tests.verbs.desk import NOW, PATH, Desk
@@ -50,3 +53,17 @@ def test_a_word_of_the_path_is_found_too(desk: Desk) -> None:
     found = find(desk.workspace, ("look_at_this",))
 
     assert [(each.path, each.line) for each in found] == [("runbooks/look_at_this_machine.py", 1)]
+
+
+def test_what_is_not_read_is_listed_and_named_where_words_are_looked_for(desk: Desk) -> None:
+    unread = desk.root / "runbooks/huge.py"
+    unread.touch()
+    os.truncate(unread, names.LARGEST_BYTES + 1)
+
+    rows = {row.path: row for row in listing(desk.workspace, around=desk.around, now=NOW)}
+    lines = find(desk.workspace, ("restart",))
+
+    assert not any(each.permitted for each in rows["runbooks/huge.py"].verdicts)
+    assert rows[PATH].title == "Restart the web tier"
+    assert ("runbooks/huge.py", 0) in {(line.path, line.line) for line in lines}
+    assert PATH in {line.path for line in lines}

@@ -9,7 +9,7 @@ import pytest
 
 from runbook.errors import ExistsError, NotFoundError, SignerError
 from runbook.system import files
-from runbook.verbs import withdraw
+from runbook.verbs import names, withdraw
 from runbook.verbs.review import Wish, carry_out, prepare
 from runbook.verbs.statement import statements
 from runbook.verbs.verify import Answer, Asked, verify
@@ -76,6 +76,24 @@ def test_a_file_above_the_limit_is_refused_and_hides_no_other(desk: Desk) -> Non
     verdicts = {(each.path, each.environment): each for each in asked(desk).runbooks}
 
     assert [each.code for each in verdicts["runbooks/large.py", "scratch"].reasons] == ["text.size"]
+    assert verdicts[PATH, "scratch"].permitted
+
+
+def test_a_file_that_is_not_read_at_all_is_refused_and_hides_no_other(desk: Desk) -> None:
+    unread = desk.root / "runbooks/huge.py"
+    unread.touch()
+    os.truncate(unread, names.LARGEST_BYTES + 1)
+    if os.geteuid() != 0:  # root may read anything
+        closed = desk.root / "runbooks/closed.py"
+        closed.write_text("# %%\n")
+        closed.chmod(0)
+
+    verdicts = {(each.path, each.environment): each for each in asked(desk).runbooks}
+
+    assert [each.code for each in verdicts["runbooks/huge.py", "scratch"].reasons] == ["unread"]
+    assert "larger than" in verdicts["runbooks/huge.py", "scratch"].reasons[0].message
+    assert not verdicts["runbooks/huge.py", "scratch"].permitted
+    assert os.geteuid() == 0 or not verdicts["runbooks/closed.py", "scratch"].permitted
     assert verdicts[PATH, "scratch"].permitted
 
 
