@@ -16,7 +16,7 @@ from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import parse_moment
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.journal import JournalReader
+from runbook.evidence.journal import JournalReader, damage
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import read_evidence, read_plan
 from runbook.evidence.planned_text import planned_sources
@@ -56,9 +56,10 @@ def account_of(folder: ExecutionFolder, plan: PlanRecord) -> Account:
     reader = JournalReader(folder)
     blobs = Blobs(folder.blobs)
     teller, referred = Teller(plan, blobs), Referred(blobs)
-    for event in reader:
-        teller.feed(event)
-        referred.feed(event)
+    with damage():
+        for event in reader:
+            teller.feed(event)
+            referred.feed(event)
     for problem in referred.damaged:
         raise problem
     return teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
@@ -75,10 +76,11 @@ def derived(folder: ExecutionFolder) -> Derived:
 def render(what: Told, folder: ExecutionFolder) -> Derived:
     """Record and audit of what was told. Raises EvidenceDamaged when a blob does not check."""
     get = Blobs(folder.blobs).get
-    return Derived(
-        record=record.render(what.account, what.sources, get=get),
-        audit=audit.render(what.account, what.sources, get=get),
-    )
+    with damage():
+        return Derived(
+            record=record.render(what.account, what.sources, get=get),
+            audit=audit.render(what.account, what.sources, get=get),
+        )
 
 
 def conclude(folder: ExecutionFolder, *, now: datetime) -> Finish:

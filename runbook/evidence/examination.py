@@ -53,7 +53,7 @@ class Examiner:
             self._say(line, "the monotonic clock runs back")
         self._last_m = event.m
         name = event.text("step")
-        if name and event.kind.startswith("step-") and name not in self._steps:
+        if event.kind.startswith("step-") and name not in self._steps:
             self._say(line, "a step that the plan does not have")
             return
         match event.kind:

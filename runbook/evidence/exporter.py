@@ -20,6 +20,7 @@ from runbook.evidence import audit, inert, markdown
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.derive import told
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import damage
 from runbook.evidence.messages import Get
 from runbook.evidence.page import Block, Facts, Heading, Listing, Page, Paragraph, Picture, Said, Words
 
@@ -67,7 +68,8 @@ class AuditHtmlExporter(AuditExporter):
 def page_of(folder: ExecutionFolder) -> Page:
     """The audit of an execution, from its evidence. Raises EvidenceDamaged."""
     what = told(folder)
-    return audit.page(what.account, what.sources, get=Blobs(folder.blobs).get)
+    with damage():
+        return audit.page(what.account, what.sources, get=Blobs(folder.blobs).get)
 
 
 def audit_html(folder: ExecutionFolder) -> bytes:

@@ -13,6 +13,7 @@ numbers. When only the line end was lost, the line is whole and simply gets it.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -324,11 +325,23 @@ def _event(line: bytes, *, name: str, number: int) -> Event:
         raise EvidenceDamaged(error.message, subject=name, line=number + 1) from error
     except KeyError as error:
         raise EvidenceDamaged(f"an event without {error}", subject=name, line=number + 1) from error
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a lone surrogate is no text for msgspec
         raise EvidenceDamaged(f"not an event: {error}", subject=name, line=number + 1) from error
     if not is_moment(event.t):
         raise EvidenceDamaged("an event with a time that is none", subject=name, line=number + 1)
     return event
+
+
+@contextmanager
+def damage() -> Iterator[None]:
+    """Inside, what the events say is made sense of: what no run writes (a form that is none, lists nested a
+    thousand deep) is told as EvidenceDamaged, whoever stumbles over it."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise EvidenceDamaged(
+            f"it says what no run writes: {ascii(str(error))[1:-1][:200]}", subject="journal.jsonl"
+        ) from error
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):

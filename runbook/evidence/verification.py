@@ -36,7 +36,7 @@ from runbook.evidence.events import Event
 from runbook.evidence.examination import EXAMINED, Examiner
 from runbook.evidence.folder import ExecutionFolder, evidence_names
 from runbook.evidence.included import read_kept
-from runbook.evidence.journal import JournalReader, whole_payload
+from runbook.evidence.journal import JournalReader, damage, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
 from runbook.evidence.planned_text import TEXT_LIMIT_BYTES, planned_sources, read_text, require_values
@@ -127,7 +127,8 @@ class _Check:
     @contextmanager
     def _guarded(self, code: str) -> Iterator[None]:
         try:
-            yield
+            with damage():
+                yield
         except EvidenceDamaged as error:
             self._find("TAMPERED", code, error.message, file=error.subject, line=error.line)
         except UnavailableError as error:

@@ -1,0 +1,3 @@
+from forger import change, reseal
+change("note", lambda line: line.update(m="\ud800"))
+reseal()
