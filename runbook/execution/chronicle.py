@@ -188,10 +188,9 @@ class Chronicle:
         return None if self.discretion is None else self.discretion.holding(data)
 
     def discreet_command(self, command: str) -> str:
-        """The command line of a process that a step started. Where the run has secrets that are not known
-        here (it is only sealed), its first word is all that may be told."""
-        if self.discretion is not None:
-            return self.discretion.text(command)
+        """The command line of a process that an earlier kernel's step started. Where the run has secrets its
+        first word is all that may be told: they may be others by now than when it was started, or not known
+        here at all (it is only sealed)."""
         return command.split(" ", 1)[0] if self.has_secrets else command
 
     def begin(self, step: str) -> None:

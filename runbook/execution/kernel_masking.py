@@ -57,6 +57,8 @@ class Masking:
             held.front, held.parent, held.fed = msg[: start - 1], parent, time.monotonic()
             before = dict(self._masks.counts)
             text = held.stream.feed(read["text"])
+            if "\x1b" in text:  # colours within a secret, where it came in one piece
+                text = masked_value(text, self._masks)
             rest = masked_value({key: read[key] for key in read if key != "text"}, self._masks)
             if not text:
                 return []

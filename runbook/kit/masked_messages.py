@@ -133,22 +133,31 @@ def _name_in(data: bytes, masks: Masks) -> str | None:
 
 
 def _png_texts(data: bytes) -> Iterator[bytes]:
-    """What stands compressed in a picture's text chunks (PNG specification, 11.3.3)."""
-    at = len(_PNG)
-    while at + 8 <= len(data):
+    """What stands compressed in a picture's text chunks, `_UNPACKED_BYTES` of it in all."""
+    at, room = len(_PNG), _UNPACKED_BYTES
+    while at + 8 <= len(data) and room > 0:
         size, kind = struct.unpack_from(">I4s", data, at)
-        chunk = data[at + 8 : at + 8 + size]
+        text = _unpacked(_packed(kind, data[at + 8 : at + 8 + size]), room)
         at += 12 + size
-        if kind not in (b"zTXt", b"iTXt", b"iCCP"):
-            continue
-        for start in range(len(chunk)):  # the packed part begins behind some fields; zlib's first byte is x
-            if chunk[start : start + 1] == b"x":
-                yield _unpacked(chunk[start:])
+        room -= len(text)
+        yield text
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _packed(kind: bytes, chunk: bytes) -> bytes:
+    """The compressed part of a chunk: behind a keyword, its zero and the method; in iTXt behind a flag and
+    two more texts, too (PNG specification, 11.3.3). Never searched for: a step could make that take for ever.
+    """
+    rest = chunk.partition(b"\0")[2]
+    if kind in (b"zTXt", b"iCCP"):
+        return rest[1:]
+    if kind == b"iTXt" and rest[:1] == b"\1":
+        return rest[2:].split(b"\0", 2)[-1]
+    return b""
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
     try:
-        return zlib.decompressobj().decompress(packed, _UNPACKED_BYTES)
+        return zlib.decompressobj().decompress(packed, most) if packed else b""
     except zlib.error:
         return b""
 

@@ -4,9 +4,11 @@ import base64
 import html
 import json
 import shlex
+import struct
 import time
 import unicodedata
 import urllib.parse
+import zlib
 from xml.sax import saxutils
 
 import pytest
@@ -136,6 +138,41 @@ def test_colours_within_a_secret_are_lost_with_it_and_stay_elsewhere() -> None:
     between = f"{coloured} 'hunter2\x1b[38;5;28mhun\x1b[39mter2'"
     assert masked_value([between, "x"], masks) == ["red '[secret:token]'", "x"]
     assert masks.counts == {"token": 2}
+
+
+def picture(kind: bytes, chunk: bytes) -> dict[str, dict[str, str]]:
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(chunk)) + kind + chunk + b"crc."
+    return {"data": {"image/png": base64.b64encode(data).decode()}}
+
+
+PACKED = zlib.compress(b"made with hunter2hunter2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunk"),
+    [
+        (b"zTXt", b"Comment\0\0" + PACKED),
+        (b"iCCP", b"x\0\0" + PACKED),
+        (b"iTXt", b"Comment\0\1\0en\0Kommentar\0" + PACKED),
+        (b"iTXt", b"Comment\0\0\0en\0Kommentar\0hunter2hunter2"),
+        (b"tEXt", b"Comment\0hunter2hunter2"),
+    ],
+)
+def test_a_picture_that_tells_a_secret_is_left_out(kind: bytes, chunk: bytes) -> None:
+    masked = masked_content(picture(kind, chunk), Masks({"token": "hunter2hunter2"}))
+    assert masked == {"data": {"text/plain": "[image/png is left out: it holds [secret:token]]"}}
+
+
+def test_no_picture_takes_long_to_look_into() -> None:
+    masks = Masks({"token": "hunter2hunter2"})
+    began_anywhere = picture(b"zTXt", b"x\x9c" * (1 << 20))
+    bomb = b"k\0\0" + zlib.compress(bytes(1 << 24))
+    data = b"\x89PNG\r\n\x1a\n" + (struct.pack(">I", len(bomb)) + b"zTXt" + bomb + b"crc.") * 200
+    bombs = {"data": {"image/png": base64.b64encode(data).decode()}}
+    began = time.perf_counter()
+    assert masked_content(began_anywhere, masks) is began_anywhere
+    assert masked_content(bombs, masks) is bombs
+    assert time.perf_counter() - began < 20
 
 
 def test_lines_that_hold_a_secret_together_become_one() -> None:

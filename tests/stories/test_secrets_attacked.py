@@ -4,17 +4,23 @@
 spelling, out of crashes, and through what is written down before any step runs.
 """
 
+import contextlib
+import os
 import resource
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from runbook.errors import InputError, ParameterError
+from runbook.errors import InputError, ParameterError, RunbookError
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.journal import read_journal
 from runbook.execution import fetching
-from tests.execution.staging import Script, Stage, script
+from runbook.execution.session import Session
+from tests.execution.staging import Script, Stage, script, until
 from tests.program import inside
 from tests.stories.test_secrets import CANARY, KEY, armed, require_nowhere, step, text
 
@@ -121,10 +127,10 @@ QUIETLY = {
                 transient={"display_id": said}, metadata={"deep": [{said: said}]})
     """,
     "coloured": r"""
-        import ast
         from IPython.display import display
         between = "\x1b[31m".join(token.reveal()) + "\x1b[0m"
         display({"text/plain": between, "application/json": {"k": between}}, raw=True)
+        print(between, flush=True)
     """,
     "cut": """
         from runbook.kit import attach_file, ask, retry, sh, wait_until
@@ -301,3 +307,62 @@ def test_a_question_and_its_answer_cut_no_secret_in_two(stage: Stage) -> None:
     result, _ = stage.run(text(step("asks", body)), operator, unattended=False)
     assert result.outcome == "succeeded", operator.heard
     require_no_part(result.execution)
+
+
+COLOURED = r"""
+    import sys, time
+    print("\x1b[31m".join(token.reveal()) + "\x1b[0m", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_colours_within_it_do_not_bring_it_into_the_spool(stage: Stage) -> None:
+    """What the kernel keeps before the supervisor has seen it."""
+    armed(stage)
+    execution = stage.plan(text(step("colours", COLOURED)))
+    with stage.start(execution) as session:
+        until(lambda: b"[secret:token]" in ExecutionFolder(execution).journal.read_bytes())
+        spools = [path for path in ExecutionFolder(execution).spool.rglob("*") if path.is_file()]
+        kept = b"".join(path.read_bytes() for path in spools)
+        assert b"[secret:token]" in kept
+        assert b"\\u001b[31m" not in kept
+        session.stop(now=True)
+        session.drive(Script())
+
+
+def test_a_process_that_outlived_its_kernel_does_not_tell_an_old_secret(stage: Stage) -> None:
+    """Between the two starts somebody gave the secret a new value; the old one stands in a command line."""
+    armed(stage)
+    body = """
+        from runbook.kit import sh
+        sh("sh", "-c", "sleep 600; echo never", "given", token)
+    """
+    execution = stage.plan(text(step("waits", body)), unattended=False)
+    folder = ExecutionFolder(execution)
+
+    def begun() -> list[int]:
+        told = [event for event in read_journal(folder).events if event.kind == "kit"]
+        return [event.number("pid") for event in told if event.text("what") == "sh-started"]
+
+    with stage.start(execution, linger_seconds=60) as session:
+        left = threading.Thread(target=lambda: _until_cut_off(session), daemon=True)
+        left.start()
+        until(lambda: folder.journal.exists() and bool(begun()))
+        (pid,) = begun()
+        stage.kill_both(execution)
+        left.join()
+    try:
+        armed(stage, CANARY="an0ther-value")
+        operator = Script(lambda question: ("stop", "seen"))
+        with stage.start(execution, task="resume") as session:
+            session.drive(operator)
+    finally:
+        os.killpg(pid, signal.SIGKILL)
+    notes = [str(event.payload["words"]) for event in operator.events if event.kind == "note"]
+    assert f"still runs, though the kernel that started it is gone: pid {pid}, sh" in notes
+    require_nowhere(execution)
+
+
+def _until_cut_off(session: Session) -> None:
+    with contextlib.suppress(RunbookError):
+        session.drive(Script(lambda question: "go"))
