@@ -147,8 +147,16 @@ def _orphan(session: Session, view: View) -> Round:
         words, hint = f"{other} has no text", f"make one: runbook convert {other} {name}"
     else:
         words = f"{name} is gone, {other} is still there"
-        hint = f"remove {other} too, or bring the text back: runbook restore {name}"
+        hint = f"remove {other} too, or bring the text back: {_way_back(session, name)}"
     return _round(view.pair, "orphan", words, problems=(Problem(code="side.gone", message=words, hint=hint),))
+
+
+def _way_back(session: Session, name: str) -> str:
+    try:
+        kept = [each.number for each in session.store.history(name) if each.label.startswith("text ")]
+    except StoreDamaged:
+        kept = []
+    return f"runbook restore {name}@{kept[-1]}" if kept else f"runbook versions {name}"
 
 
 def _recorded(session: Session, view: View) -> Round:

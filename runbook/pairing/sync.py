@@ -69,7 +69,7 @@ def sync_in_session(
     settled |= {pair.name: report for pair, report in _collisions(everyone).items()}
     busy: list[Pair] = []
     for pair in everyone:
-        if pair.name in settled or pair.name in without:
+        if pair.name in settled or pair.name in without or is_nothing(session, pair):
             continue
         if _is_still(session, pair):
             if session.state.records[pair.name].is_runbook:
@@ -82,6 +82,14 @@ def sync_in_session(
     if busy and not session.options.check:
         keep_within_daily(session)
     return [settled[pair.name] for pair in everyone if pair.name in settled]
+
+
+def is_nothing(session: Session, pair: Pair) -> bool:
+    """Whether there is nothing under these names, and nothing is remembered: it went by another name."""
+    if pair.name in session.state.records or pair.name in session.state.intents:
+        return False
+    root = session.place.root
+    return look(root / pair.name) is None and look(root / pair.notebook_name) is None
 
 
 def sync_in(session: Session, pair: Pair) -> PairReport | None:

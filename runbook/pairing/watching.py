@@ -13,6 +13,7 @@ import msgspec
 
 from runbook.errors import RunbookError
 from runbook.pairing.batching import Batching, Clocks, Timing, jump
+from runbook.pairing.editors import has_open
 from runbook.pairing.listening import Folders, Listening, Poll
 from runbook.pairing.observe import look
 from runbook.pairing.pingpong import PingPong, Round, likely_cause
@@ -20,7 +21,7 @@ from runbook.pairing.places import Pair, Place, pair_of
 from runbook.pairing.reports import PairReport
 from runbook.pairing.rivals import jupytext_config, jupytext_header
 from runbook.pairing.session import Options, Session
-from runbook.pairing.sync import sync_in, sync_in_session
+from runbook.pairing.sync import is_nothing, sync_in, sync_in_session
 from runbook.pairing.told import Told
 from runbook.pairing.watcher import Event
 from runbook.system import clock
@@ -203,7 +204,7 @@ class Watching:
         if is_wide:
             reports = sync_in_session(self._session, ready, without=self._left_alone(now))
         else:
-            found = [sync_in(self._session, pair) for pair in ready]
+            found = [sync_in(self._session, pair) for pair in ready if not is_nothing(self._session, pair)]
             reports = [report for report in found if report is not None]
         self._hear(reports, (_seconds() - began) / max(len(ready), 1))
 
@@ -297,13 +298,16 @@ class Watching:
 
     def _settled(self, report: PairReport, seconds: float, now: float) -> None:
         name = report.name
+        was_told = name in self._told and name in self.unsettled
         for known in (self._doubted, self._back_off, self._told, self.unsettled):
             known.pop(name, None)
         if report.action == "unchanged" or (report.action == "recorded" and not report.notes):
+            if was_told and report.message == "in step":
+                report = msgspec.structs.replace(report, message="in step again")
             if report.message != "in step":
                 self._say(Told(code="pair", report=report, seconds=seconds))
             return
-        self._say(Told(code="pair", report=report, seconds=seconds))
+        self._say(Told(code="pair", report=self._with_editor(report), seconds=seconds))
         formats = self._mention_rival(name)
         if report.wrote_text or report.wrote_notebook:
             record = self._session.state.records.get(name)
@@ -315,6 +319,14 @@ class Watching:
                 cause = likely_cause(formats=formats, config=jupytext_config(self.scene.place.root, []))
                 words = f"{name}: another program keeps undoing what we write; left alone for a minute"
                 self._tell("ping-pong", words, hint=f"probably {cause}: let only one of the two sync")
+
+    def _with_editor(self, report: PairReport) -> PairReport:
+        """Says of a text that was written who has it open: their window shows what it was before."""
+        who = has_open(self.scene.place.root / report.name) if report.wrote_text else None
+        if who is None:
+            return report
+        words = f"{who} has this text open: load it again there before you go on"
+        return msgspec.structs.replace(report, notes=(*report.notes, words))
 
     def _mention_rival(self, name: str) -> str | None:
         formats = jupytext_header(self.scene.place.root / name)

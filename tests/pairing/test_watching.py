@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,10 +14,11 @@ import pytest
 from runbook.pairing import watching
 from runbook.pairing.batching import Clocks
 from runbook.pairing.history import content, versions
+from runbook.pairing.resolve import resolve
 from runbook.pairing.watcher import Event
 from runbook.system.swap import stamp_of
 from tests.pairing import live
-from tests.pairing.builders import TEXT, Bench
+from tests.pairing.builders import NOW, TEXT, Bench
 from tests.pairing.live import EDITORS, Live
 
 Editor = Callable[[Path, bytes], None]
@@ -99,6 +101,46 @@ def test_a_dispute_is_said_once_and_ends_when_it_is_mended(tmp_path: Path) -> No
         watch.until(lambda: not watch.watching.unsettled)
 
 
+def test_a_dispute_that_ends_in_another_terminal_is_said_to_be_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    with Live(tmp_path) as watch:
+        notebook = bench.json()
+        notebook["cells"][2]["source"] = ["status = 1"]
+        live.sed(bench.text, edited(bench, "down"))
+        bench.save(notebook)
+        watch.until(lambda: "runbooks/x.py" in watch.watching.unsettled)
+        resolve(bench.place, bench.pair, take="text", now=NOW)
+        watch.until(lambda: not watch.watching.unsettled)
+        watch.until(lambda: watch.told[-1].report is not None)
+        watch.settle()
+
+        said = [told.report.message for told in watch.told if told.report]
+        assert said[-1] == "in step again"
+        assert said.count("in step again") == 1
+
+
+def test_a_text_that_an_editor_has_open_is_said_when_it_is_written(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    program = tmp_path / "emacs"
+    program.symlink_to(shutil.which("sleep") or "/bin/sleep")
+    emacs = subprocess.Popen([str(program), "60"])
+    try:
+        with Live(tmp_path) as watch:
+            bench.text.with_name(".#x.py").symlink_to(f"ann@{socket.gethostname()}.{emacs.pid}:1")
+            bench.set_source(1, "status = 1")
+            watch.until(lambda: b"status = 1" in bench.text.read_bytes())
+            watch.until(lambda: watch.told[-1].report is not None and watch.told[-1].report.wrote_text)
+
+            assert watch.told[-1].report is not None
+            assert watch.told[-1].report.notes == (
+                f"Emacs (process {emacs.pid}), with unsaved changes, has this text open: load it again there "
+                "before you go on",
+            )
+    finally:
+        emacs.kill()
+        emacs.wait()
+
+
 def test_a_half_written_file_is_waited_for_and_costs_no_output(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     with Live(tmp_path) as watch:
@@ -136,6 +178,9 @@ def test_a_deleted_text_is_reported_after_a_moment_and_stays_deleted(tmp_path: P
         watch.until(lambda: "runbooks/x.py" in watch.watching.unsettled)
 
         assert time.monotonic() - began > 1.5
+        (problem,) = watch.watching.unsettled["runbooks/x.py"].problems
+        assert problem.hint is not None
+        assert problem.hint.endswith("or bring the text back: runbook restore runbooks/x.py@1")
         assert not bench.text.exists()
         assert bench.notebook.exists()
 
@@ -162,6 +207,10 @@ def test_a_rename_takes_the_notebook_along_at_once(tmp_path: Path, monkeypatch: 
         bench.text.rename(bench.text.with_name("y.py"))
         watch.until(lambda: bench.notebook.with_name("y.ipynb").read_bytes() == before)
         watch.until(lambda: not bench.notebook.exists())
+        watch.settle()
+
+    said = [(told.report.name, told.report.action) for told in watch.told if told.report]
+    assert said[1:] == [("runbooks/y.py", "renamed")], "nothing of the name that it went by before"
 
 
 def test_a_renamed_folder_keeps_its_pairs(tmp_path: Path) -> None:
@@ -244,7 +293,7 @@ def test_a_checkout_of_many_pairs_is_judged_when_it_is_done(tmp_path: Path) -> N
             watch.settle()
             actions = [told.report.action for told in watch.told[before:] if told.report]
             assert actions.count("to-notebook") == 149
-            assert set(actions) <= {"to-notebook", "orphan"}
+            assert set(actions) <= {"to-notebook", "orphan", "recorded"}  # the last: in step again
         status = subprocess.run(
             ["git", "status", "--porcelain"], cwd=tmp_path, capture_output=True, check=True
         )
