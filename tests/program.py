@@ -4,8 +4,10 @@ import compileall
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import termios
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -108,6 +110,22 @@ class Seat:
         )
         self._child.logfile_read = self._printed
         self._child.delaybeforesend = None
+        self.mode_before = self._mode()
+        self.mode_after: list[Any] | None = None  # known once the program has left
+
+    def _mode(self) -> list[Any]:
+        """What the terminal does with keys: echo, lines, signals."""
+        return termios.tcgetattr(self._child.child_fd)
+
+    @property
+    def titles(self) -> list[str]:
+        """What the window was called, one after the other (OSC 2)."""
+        return re.findall(r"\x1b]2;(.*?)\x07", self.screen)
+
+    @property
+    def bells(self) -> int:
+        """How often the bell rang: the character that ends a title rings nothing."""
+        return re.sub(r"\x1b]2;.*?\x07", "", self.screen).count("\a")
 
     @property
     def screen(self) -> str:
@@ -166,6 +184,7 @@ class Seat:
             self._child.expect(pexpect.EOF)
         except pexpect.ExceptionPexpect as error:
             raise AssertionError(f"it did not end:\n{self.screen}") from error
+        self.mode_after = self._mode()
         self._child.close()
         code = self._child.exitstatus
         assert isinstance(code, int), f"ended by signal {self._child.signalstatus}"

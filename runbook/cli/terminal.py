@@ -24,7 +24,7 @@ from runbook.execution.questions import WORDED, Answer, Choice, Question
 from runbook.kit.protocol import MIME as PRIVATE_MIME
 from runbook.system import clock
 
-_PATIENCE_NS = 10 * 10**9
+_PATIENCE_NS = 3 * 10**9
 _WORDS: dict[Choice, str] = {
     "run": "run it",
     "go": "run on, to the next question",
@@ -93,6 +93,7 @@ class Terminal:
 
     def told(self, message: str) -> None:
         self._echo.on()  # somebody else may have the question now
+        self._screen.title("")
         self._line(f"! {message}", "yellow")
 
     def leave(self) -> None:

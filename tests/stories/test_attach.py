@@ -12,17 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
+import psutil
 import pytest
 
-from runbook.cli.terminal import Terminal
 from runbook.errors import RunbookError
-from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
 from runbook.execution import lease
-from runbook.execution.questions import Answer, Choice, Question
-from runbook.execution.session import attach
+from runbook.execution.questions import Choice, Question
 from tests.execution.staging import Script, Stage, until
 from tests.program import program
 
@@ -54,13 +52,6 @@ class Leaver(Script):
         super().show(event)
         if event.kind == self._leave_at:
             raise KeyboardInterrupt
-
-
-class Shown(Terminal):
-    """A terminal that leaves at the question."""
-
-    def ask(self, question: Question, wake: int) -> Answer | None:
-        raise KeyboardInterrupt
 
 
 class Desk:
@@ -238,7 +229,8 @@ def test_nobody_to_attach_to_is_said(desk: Desk) -> None:
     assert "nothing runs" in program(desk.root, "attach").out
 
 
-def test_what_was_missed_is_shown_within_two_seconds(stage: Stage) -> None:
+def test_what_was_missed_is_shown_within_two_seconds(stage: Stage, desk: Desk) -> None:
+    """From Enter behind `runbook attach` to the question that waits, start of the program and all."""
     execution = stage.plan(
         """
         # %% much
@@ -253,15 +245,32 @@ def test_what_was_missed_is_shown_within_two_seconds(stage: Stage) -> None:
         session.drive(Leaver("run", leave_at="step-started"))
     until(lambda: b"Run after?" in folder.journal.read_bytes())
 
-    # All of it is this process's own work: what others do on the machine meanwhile does not count.
-    began, waited = time.process_time(), time.monotonic()
+    desk.root = stage.root
+    wall, work = zip(*(seconds_to_see_it_all(desk, folder) for _ in range(3)), strict=True)
+    assert max(work) < 2  # the terminal's own, however busy the machine is
+    assert min(wall) < 2, wall  # others may work here meanwhile, but hardly three times
+
+
+def seconds_to_see_it_all(desk: Desk, folder: ExecutionFolder) -> tuple[float, float]:
+    """A new terminal sees all lines and the question, and leaves: the wall's seconds, and the processor's."""
     screen = io.StringIO()
-    with attach(execution, who="bob@here") as back, pytest.raises(KeyboardInterrupt):
-        back.drive(Shown(sources={}, blobs=Blobs(folder.blobs), out=screen))
-    assert time.process_time() - began < 2
-    assert time.monotonic() - waited < 30
-    lines = [line for line in screen.getvalue().split("\n") if line.startswith("  | line ")]
+    began = time.monotonic()
+    terminal = desk.at_terminal("attach", folder.id)
+    terminal.maxread, terminal.searchwindowsize = 1 << 20, 1000
+    terminal.logfile_read = screen
+    terminal.expect_exact("? Run after?")
+    terminal.expect_exact("  > ")
+    waited = time.monotonic() - began
+    used = psutil.Process(terminal.pid).cpu_times()
+    terminal.sendintr()
+    terminal.expect_exact("you left")
+    terminal.expect(pexpect.EOF)
+    whole = (
+        line.rpartition("\r")[2] for line in screen.getvalue().split("\r\n")
+    )  # an open line is rewritten
+    lines = [line for line in whole if line.startswith("  | line ")]
     assert lines == [f"  | line {n}" for n in range(100_000)]
+    return waited, used.user + used.system
 
 
 def test_a_run_is_resumed_at_a_terminal_after_its_supervisor_died(desk: Desk) -> None:
@@ -305,123 +314,6 @@ def test_a_run_that_nobody_goes_on_with_is_sealed_by_a_script(desk: Desk) -> Non
     assert (said.code, said.err) == (0, "")
     assert folder.is_sealed()
     assert program(desk.root, "resume", folder.id, "--seal").code == 2
-
-
-WHOLE = """
-    # %% look name="look" tags=["read-only"]
-    print("looked " + "around")
-    # %% optional name="optional"
-    print("never")
-    # %% flaky name="flaky"
-    import os
-    print("try", os.path.exists("mended"))
-    assert os.path.exists("mended"), "not yet"
-    # %% [markdown] name="tell" tags=["manual"]
-    # Tell them.
-    # %% change name="change" tags=["danger"]
-    open("changed", "w").close()
-    # %% put-back name="put-back" undoes="change"
-    os.unlink("changed")
-    # %% tidy name="tidy"
-    print("tidied")
-    # %% last name="last"
-    print("never")
-"""
-EDITED = 'print("tidied web2 alone")'
-
-
-def titles(seen: str) -> list[str]:
-    """What the window was called, one after the other (OSC 2)."""
-    return re.findall(r"\x1b]2;(.*?)\x07", seen)
-
-
-def test_a_whole_run_is_driven_with_keys_from_two_terminals(desk: Desk, tmp_path_factory: Factory) -> None:
-    """Skip, failure, retry, manual, danger, undo, edit, note, stop; Ctrl-C leaves, the other terminal goes
-    on. A question that waits stands in the title, and each terminal is left as it was."""
-    desk.write(WHOLE)
-    first = desk.at_terminal("run", "x.py")
-    first.logfile_read = seen = io.StringIO()
-    editor = tmp_path_factory.mktemp("editor") / "editor.py"
-    editor.write_text(f"import pathlib, sys\npathlib.Path(sys.argv[1]).write_text({EDITED!r})\n")
-
-    def answer(terminal: "pexpect.spawn[str]", question: str, *lines: str) -> None:
-        terminal.expect_exact(question)
-        for line in lines:
-            terminal.expect_exact("  > ")
-            terminal.sendline(line)
-
-    answer(first, "? Run look?", "what?", "r")  # what is none of the choices is said, and asked again
-    first.expect_exact("looked around")
-    answer(first, "? Run optional?", "s not today")
-    answer(first, "? Run flaky?", "r")
-    first.expect_exact("AssertionError: not yet")
-    first.expect_exact("? flaky: failed. What now?")
-    first.expect_exact("  > ")
-    first.sendintr()
-    first.expect_exact("you left; the run goes on, or waits")
-    first.expect(pexpect.EOF)
-    first.close()
-    assert first.exitstatus == 130
-    assert titles(seen.getvalue()) == ["? look", "", "? optional", "", "? flaky", "", "? flaky", ""]
-
-    (folder,) = executions_below(desk.root / "executions")
-    (folder.work / "mended").touch()
-    second = desk.at_terminal("attach", folder.id, name="bob", VISUAL=f"{sys.executable} {editor}")
-    second.logfile_read = seen = io.StringIO()
-    second.expect_exact("looked around")
-    answer(second, "? flaky: failed. What now?", "t")
-    answer(second, "? tell is done by a person. Was it done?", "n asked for them", "d mailed")
-    answer(second, "Type its name to run it.", "r", "change")
-    answer(second, "? Run tidy?", "u")
-    second.expect_exact("ok put-back succeeded")
-    answer(second, "? Run tidy?", "e")
-    second.expect_exact("+" + EDITED)
-    second.expect_exact("why is it edited?")
-    second.sendline("web1 is gone")
-    second.expect_exact("  | tidied web2 alone")
-    second.expect_exact("ok tidy deviated")
-    answer(second, "? Run last?", "q enough")
-    second.expect(pexpect.EOF)
-    second.close()
-
-    assert second.exitstatus == 7
-    assert titles(seen.getvalue())[-1] == ""
-    assert not (folder.work / "changed").exists()
-    said = [
-        (event.text("by")[:3], event.text("choice"), event.text("words"))
-        for event in kinds(folder)
-        if event.kind == "answer"
-    ]
-    assert said == [
-        ("ali", "run", ""),
-        ("ali", "skip", "not today"),
-        ("ali", "run", ""),
-        ("bob", "retry", ""),
-        ("bob", "note", "asked for them"),
-        ("bob", "done", "mailed"),
-        ("bob", "run", "change"),
-        ("bob", "undo", ""),
-        ("bob", "edit", "web1 is gone"),
-        ("bob", "stop", "enough"),
-    ]
-    shown = program(desk.root, "show", folder.id, "--json").json
-    assert {step["name"]: step["state"] for step in shown["steps"]} == {
-        "look": "succeeded",
-        "optional": "skipped",
-        "flaky": "succeeded",
-        "tell": "attested",
-        "change": "succeeded",
-        "put-back": "succeeded",
-        "tidy": "deviated",
-        "last": "pending",
-    }
-    assert f"+{EDITED}" in program(desk.root, "deviations", folder.id, "--patch").out
-    audit = folder.audit.read_text()
-    for words in ("not today", "asked for them", "mailed", "web1 is gone", "enough", "tidied web2 alone"):
-        assert words in audit
-    assert (
-        "UNSIGNED (stopped)\n  everything in it fits together" in program(desk.root, "verify", folder.id).out
-    )
 
 
 ASKING = """

@@ -219,7 +219,7 @@ def test_ctrl_c_interrupts_the_step_and_the_session_stays(ws: Path) -> None:
 
 def test_ctrl_c_at_a_question_leaves_and_the_run_waits(ws: Path) -> None:
     write(ws, "# %% a\nprint(1)\n")
-    seat = Seat(ws, "run", "x")
+    seat = Seat(ws, "run", "x", TERM="xterm")
     seat.sees("Run a?")
     seat.sees("> ")
     seat.presses_ctrl_c()
@@ -227,6 +227,8 @@ def test_ctrl_c_at_a_question_leaves_and_the_run_waits(ws: Path) -> None:
 
     waits = until_waiting(ws)
     assert code == 130
+    assert seat.titles == ["? a", ""]
+    assert seat.mode_after == seat.mode_before
     assert "you left; the run goes on, or waits: `runbook attach " in seat.screen
     assert waits["waiting"] == "Run a?"
     assert psutil.pid_exists(waits["supervisor"])
