@@ -63,6 +63,11 @@ def _escaped(text: str, data: bytes) -> Iterator[str]:
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(data)[2:-1]
+    yield repr(repr(text)[1:-1])[1:-1]  # an error's text within another's
+    yield re.escape(text)
+    yield text.replace('"', '""')  # CSV
+    yield text.replace("'", "''")  # SQL, YAML
+    yield "".join(map(_in_yaml, text))
     for written in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
         yield written[1:-1]
         yield json.dumps(written)[3:-3]  # JSON within JSON
@@ -77,6 +82,22 @@ def _escaped(text: str, data: bytes) -> Iterator[str]:
     yield text.replace("'", "'\\''")
     for special in (_IN_A_SHELL, _IN_DOUBLE_QUOTES):
         yield special.sub(r"\\\g<0>", text)
+
+
+def _in_yaml(character: str) -> str:
+    """As PyYAML writes it between double quotes."""
+    number = ord(character)
+    if character in '"\\':
+        return f"\\{character}"
+    if number < 0x7F:
+        return character
+    return (
+        f"\\x{number:02X}"
+        if number <= 0xFF
+        else f"\\u{number:04X}"
+        if number <= 0xFFFF
+        else f"\\U{number:08X}"
+    )
 
 
 def _replaced(text: str, escapes: Iterable[tuple[str, str]]) -> str:

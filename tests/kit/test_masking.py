@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 import shlex
 import struct
 import time
@@ -12,6 +13,7 @@ import zlib
 from xml.sax import saxutils
 
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -96,6 +98,13 @@ def test_base64_is_masked_at_any_alignment(before: bytes, after: bytes, secret: 
         urllib.parse.quote(TOKEN, safe="!#$%&'()*+,/:;=?@[]~"),
         TOKEN.replace("&", "\\&").replace('"', '\\"').replace("'", "\\'").replace("!", "\\!"),
         TOKEN.replace('"', '\\"'),
+        repr(repr(TOKEN)),
+        str({"a": repr(TOKEN)}),
+        re.escape(TOKEN),
+        TOKEN.replace('"', '""'),
+        TOKEN.replace("'", "''"),
+        yaml.safe_dump({"a": TOKEN}),
+        yaml.safe_dump({"a": TOKEN}, default_style='"'),
     ],
 )
 def test_each_way_to_write_it_is_masked(shown: str) -> None:
@@ -116,6 +125,7 @@ WORD = "pässwörd of Zoë"
         WORD.encode("utf-8").decode("ascii", "replace"),
         WORD.encode("ascii", "replace").decode(),
         WORD.encode("ascii", "xmlcharrefreplace").decode(),
+        yaml.safe_dump(WORD, default_style='"').strip().strip('"'),
     ],
 )
 def test_letters_that_an_encoding_lacks_hide_no_secret(shown: str) -> None:
