@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: unattended
 #   text: sha256:49815db86bc03427b82e8d88ca8c8f02f67f94cc629e5076b7d3f19e55dd25c2
-#   issued: 2026-11-21T03:32:15Z
-#   expires: 2036-11-18T03:32:15Z
+#   issued: 2026-11-21T09:48:15Z
+#   expires: 2036-11-18T09:48:15Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
-#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAxpqaBtEBx20nVz7aqjzzF2p9FGo8H70MIw
-#     2np1iN/r6AANzlYvifAucsEoChrC33JLK2dyg6zvpr57X0rSkkAg==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDmFdm4KcAu26q/jvxHR3zjLvJh
+#     GBPJPFXHRAqlqBWPcAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAOqHuxF6BtbWZJsnO3U8ENbuteJTE5RsRdh
+#     JlJ5/xpfPDsbI8BjVYQRoFl7DY2kMn4Sq3Zkyw8qNDbfUZop6TAg==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: unattended
 #   text: sha256:5cf2f85a32271cab14029248e161f6483752f6996225ae40e13e0f724b0062e3
-#   issued: 2026-11-21T03:32:16Z
-#   expires: 2036-11-18T03:32:16Z
+#   issued: 2026-11-21T09:48:18Z
+#   expires: 2036-11-18T09:48:18Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
-#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAW5QkAhaYsYV+2uyEvGUl+edCytOcyrJTXQ
-#     lm5Zo3bFvSgSfHHPP3UptQ+JvJLXJaam9Z5I9cpEi5aKB7cyPaAQ==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDmFdm4KcAu26q/jvxHR3zjLvJh
+#     GBPJPFXHRAqlqBWPcAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAfDiKSu00EuDcrWwMu6P4fEoIW9SYKz39HC
+#     Frx+nXew/4FP/Hq2dwBxdNjyA8svN8pf9vLvPMU5cLvcjRqkcGAg==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: interactive
 #   text: sha256:16fe8ce0b5641ff37a72de70daa2ea70eec5af40c8c07881d1f40b77652dc284
-#   issued: 2026-11-21T03:32:17Z
-#   expires: 2036-11-18T03:32:17Z
+#   issued: 2026-11-21T09:48:22Z
+#   expires: 2036-11-18T09:48:22Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
-#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAVrKnd48th399OBqsR4Ypt+2J7qB4PoYtma
-#     CtgUcr+utjX1M8EpoBShyblRx8JIjmiyYxg6RPu78Z8OkhYEhwAA==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDmFdm4KcAu26q/jvxHR3zjLvJh
+#     GBPJPFXHRAqlqBWPcAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAEDFfXmp57tS+jN7aWKjgCQ5m7kYd+EpON9
+#     3/EUZiBzYhQAg/oqnf1JUCAuqojpF7pgVsnXJzCajFfBBVC4B0CA==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: unattended
 #   text: sha256:614a19d4ff4d1d6f6f7342eed140841d7f9ad04e0e6eca7305b0b6ca13178146
-#   issued: 2026-11-21T03:32:18Z
-#   expires: 2036-11-18T03:32:18Z
+#   issued: 2026-11-21T09:48:24Z
+#   expires: 2036-11-18T09:48:24Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
-#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAndkc7DPmyJKJfWOmFofUbXuv9KD3yWUdUR
-#     03YHZMv6PA8n8OS+D0Xc5ks3ZrTe/iN5JV2wNa3ZxLfc/xJ1HGBQ==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDmFdm4KcAu26q/jvxHR3zjLvJh
+#     GBPJPFXHRAqlqBWPcAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAvk+xAVcxjm2z0xWbyZ5z2oLsxFxw579lX9
+#     oSFyyLHRgJHbr/KdB5coeNibMe4UhxhDT4B4hRwEVAnuUjuDMrCg==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

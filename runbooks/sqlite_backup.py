@@ -9,13 +9,13 @@
 #   environments: [prod, staging]
 #   allows: unattended
 #   text: sha256:20b52000a2993179f02359c4f3bb7609ab482e10aa3fb76adc914d1c9a4776cf
-#   issued: 2026-11-21T03:32:19Z
-#   expires: 2036-11-18T03:32:19Z
+#   issued: 2026-11-21T09:48:26Z
+#   expires: 2036-11-18T09:48:26Z
 #   signature: |
-#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgxlqLjEXbfhJ+j0u3AZx+u+O5PV
-#     s7MlsjtTpKdrGH3xIAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
-#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAtSxSWxPpXy7n7sn+ZKaVMK33l4wovhYmNh
-#     1pSCOxTkT9ILJjNHD0n8EGrUZ1EVnTpiVBXHHJKVleouqySV2TDw==
+#     U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgDmFdm4KcAu26q/jvxHR3zjLvJh
+#     GBPJPFXHRAqlqBWPcAAAAaYXBwcm92YWwudjFAc2lnbmVkLXJ1bmJvb2sAAAAAAAAABnNo
+#     YTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABAXemjsejtCL0m2Y/wvdkJubJNuhQH5TsVSp
+#     4daSgrc21BAI3QvQ1KvLCfHPUSULVBLuhrjcVaufjoUiNgt2zwCw==
 # jupyter:
 #   jupytext:
 #     comment_magics: false

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runbook.system import files
+from runbook.text.reader import read
 
 ROOT = Path(__file__).parent.parent
 PRINCIPAL = "examples@signed-runbook.example"
@@ -60,10 +61,14 @@ def enrol(root: Path, public: str) -> None:
 
 
 def sign(root: Path, key: Path) -> None:
-    """Approve every example for staging and prod, unattended where nobody is needed."""
+    """Approve every example for staging and prod, with its included files as they are now; unattended where
+    nobody is needed."""
     # No agent: the key is this one, and a wrong one must not be tried.
     env = {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
     for name in examples(root):
+        runbook = read((root / name).read_bytes()).runbook
+        if runbook is not None and runbook.header.includes:
+            program(root, "fmt", name, "--includes", "--json")
         allows = "interactive" if is_interactive(root, name) else "unattended"
         text = str(program(root, "show", name, "--json")["text"])
         words = ["--env", "staging", "--env", "prod", "--allow", allows, "--expires", LIFE, "--text", text]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import socket
@@ -253,6 +254,80 @@ def test_a_database_that_is_written_to_is_backed_up_and_restored(workspace: Work
     kept = sqlite3.connect(workspace.root / "kept.db")
     assert kept.execute("SELECT count(*), sum(n) FROM seen").fetchone() == (5000, 12_497_500)
     kept.close()
+
+
+def system(root: Path) -> Path:
+    """A folder that keeps the rules of the permissions example, when root makes it."""
+    etc = root / "image" / "etc"
+    etc.mkdir(parents=True)
+    for name, mode in (("passwd", 0o644), ("shadow", 0o640)):
+        (etc / name).write_text("")
+        (etc / name).chmod(mode)
+    for folder in (etc, etc.parent):
+        folder.chmod(0o755)
+    return etc.parent
+
+
+def test_permissions_of_system_files_are_held_against_the_included_list(workspace: Workspace) -> None:
+    top = system(workspace.root)
+    (top / "etc/shadow").chmod(0o664)
+    (top / "etc/passwd").chmod(0o646)
+    found = workspace.run("permissions", "-p", f"top={top}", code=4)
+
+    assert states(found)["check"] == "failed"
+    assert f"{top}/etc/shadow: has g+w" in audit(found)
+    assert f"{top}/etc/shadow: has o+r" in audit(found)
+    assert f"{top}/etc/passwd: has o+w" in audit(found)
+    assert f"{top}/etc/passwd: has g+w" not in audit(found)
+    assert "looked at 4, absent 7, rules broken " in audit(found)
+    kept = found["folder"] / "includes" / "runbooks" / "permissions"
+    assert sorted(path.name for path in kept.iterdir()) == ["check.sh", "rules.txt"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the rules want root's files, which only root can make")
+def test_files_that_keep_the_rules_pass(workspace: Workspace) -> None:
+    found = workspace.run("permissions", "-p", f"top={system(workspace.root)}")
+
+    assert found["outcome"] == "succeeded"
+    assert "looked at 4, absent 7, rules broken 0" in audit(found)
+
+
+def test_a_folder_without_any_of_the_files_is_no_success(workspace: Workspace) -> None:
+    found = workspace.run("permissions", "-p", f"top={workspace.root / 'nowhere'}", code=4)
+
+    assert states(found)["check"] == "failed"
+    assert "rules broken 0" in audit(found)
+    assert "none of the files is there" in audit(found)
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("root g+w etc/passwd\n", "is no rule: owner, permissions, one absolute path"),
+        ("root g+w /etc/passwd extra\n", "is no rule: owner, permissions, one absolute path"),
+        ("root g+w", "is no rule: owner, permissions, one absolute path"),
+        ("nobody-of-that-name g+w /etc\n", "nobody-of-that-name"),
+    ],
+    ids=["relative", "more words", "cut off", "unknown owner"],
+)
+def test_a_rule_that_cannot_be_read_is_never_passed_over(tmp_path: Path, rules: str, words: str) -> None:
+    path = tmp_path / "rules.txt"
+    path.write_text(rules)
+    script = ROOT / "runbooks/permissions/check.sh"
+    done = subprocess.run(["sh", script, path, system(tmp_path)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["check.sh", "rules.txt"])
+def test_one_changed_byte_of_an_included_file_is_no_longer_approved(workspace: Workspace, name: str) -> None:
+    path = workspace.root / "runbooks" / "permissions" / name
+    path.write_text(path.read_text().replace("g+w", "u+s").replace("broken=0", "broken=-1"))
+
+    workspace.call("verify", "permissions", "--env", "prod", code=1)
+    workspace.call("run", "permissions", "--env", "prod", "--unattended", code=3)
+    assert not list((workspace.root / "executions").rglob("journal.jsonl"))
 
 
 def test_a_backup_is_never_overwritten(workspace: Workspace) -> None:
