@@ -214,3 +214,23 @@ def test_where_the_policy_refuses_deviations_the_menu_has_no_edit(ws: Path) -> N
     seat.leaves()
 
     assert "[e] edit" not in seat.screen
+
+
+@pytest.mark.parametrize("ends", ["\n", "", "\r\n"], ids=["as usual", "no last line end", "CRLF"])
+def test_git_takes_the_patch_however_the_lines_of_the_text_end(ws: Path, tmp_path: Path, ends: str) -> None:
+    text = '# %% Look name="look"\nprint("looking")\nprint("done")\n'
+    before = text.rstrip("\n") if not ends else text.replace("\n", ends)
+    (ws / "runbooks/x.py").write_bytes(before.encode())
+    seat = Seat(ws, "run", "x", EDITOR=editor(tmp_path, 'print("looking twice")\nprint("done")\n'), VISUAL="")
+    seat.asked("Run look?", "e")
+    seat.prompted("why is it edited?", "more")
+    assert seat.leaves() == 0
+
+    patch = tmp_path / "patch"
+    with patch.open("wb") as out:
+        words = [sys.executable, "-m", "runbook", "deviations", "latest", "--patch"]
+        subprocess.run(words, cwd=ws, check=True, stdout=out)
+    subprocess.run(["git", "init", "-q"], cwd=ws, check=True)
+    subprocess.run(["git", "apply", str(patch)], cwd=ws, check=True)
+    after = (ws / "runbooks/x.py").read_bytes().decode()
+    assert after == before.replace("looking", "looking twice")
