@@ -1,16 +1,23 @@
 """The supervisor's own check of an edited step: a terminal can send it anything."""
 
+import textwrap
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
+from runbook.approval import trust as trusting
+from runbook.approval.decision import require_recovery
+from runbook.approval.trusted import Trust
 from runbook.errors import InputError
 from runbook.execution.actions import Edit, Run
 from runbook.execution.deviating import are_allowed, require_fit, step_of
 from runbook.execution.plan import Plan
 from runbook.execution.questions import Answer, Question
+from runbook.system import clock
 from tests.execution.staging import Script, Stage
+from tests.keys import Key
+from tests.program import made_workspace
+from tests.text.builders import HEADER
 
 TEXT = """
     # %% name="parameters" tags=["parameters"]
@@ -22,6 +29,8 @@ TEXT = """
     # %% [markdown] name="tell" tags=["manual"]
     # Tell them.
     """
+
+ANYWHERE = HEADER.replace("#   environments: [staging, prod]\n", "")
 
 
 def question(step: str = "a") -> Question:
@@ -74,19 +83,46 @@ def test_3_an_edit_is_not_longer_than_a_message_holds(stage: Stage) -> None:
     assert "bytes at most" in refusal(stage.prepare(TEXT, unattended=False), "# " + "x\n# " * 7000)
 
 
-def test_4_magics_run_only_where_policy_lets_them(stage: Stage) -> None:
-    plan = stage.prepare(TEXT, unattended=False)
+def ruled(stage: Stage, words: str) -> None:
+    """The policy's rule for scratch, where nobody has to approve, says this instead."""
+    policy = stage.root / ".runbook/policy.toml"
+    rule = 'environments = ["scratch"]\napprovals = 0\n'
+    assert policy.read_text().count(rule) == 1
+    policy.write_text(policy.read_text().replace(rule, f'environments = ["scratch"]\n{words}\n'))
+
+
+def test_4_magics_run_only_where_policy_lets_them(stage: Stage, alice: Key) -> None:
+    made_workspace(stage.root, alice)
     answer = Answer(question=1, choice="edit", words="why", source="!ls")
-    require_fit(plan, question(), answer)
-    known = plan.permission.verdict.requirements
-    assert known is not None
-    requirements = msgspec.structs.replace(known, magics=False)
-    object.__setattr__(
-        plan.permission,
-        "verdict",
-        msgspec.structs.replace(plan.permission.verdict, requirements=requirements),
-    )
-    assert "magics" in refusal(plan, "!ls")
+    require_fit(stage.prepare(TEXT, unattended=False), question(), answer)
+    ruled(stage, "approvals = 0\nmagics = false")
+    assert "magics" in refusal(stage.prepare(TEXT, unattended=False), "!ls")
+
+
+def test_nothing_is_edited_where_policy_refuses_it(stage: Stage, alice: Key) -> None:
+    """Argument 1 of `are_allowed`."""
+    made_workspace(stage.root, alice)
+    assert are_allowed(stage.prepare(TEXT, unattended=False))
+    ruled(stage, 'approvals = 0\ndeviations = "refuse"')
+    plan = stage.prepare(TEXT, unattended=False)
+    assert not are_allowed(plan)
+    assert refusal(plan, "print('b')") == "steps may not be edited in this run"
+
+
+def test_nothing_is_edited_once_the_text_may_only_undo_and_look(stage: Stage, alice: Key) -> None:
+    """Argument 4 of `are_allowed`: the policy of today would not let this run begin."""
+    made_workspace(stage.root, alice)
+    plan = stage.prepare(ANYWHERE + textwrap.dedent(TEXT), unattended=False)
+    then = trusting.load_or_refusal(stage.workspace, env=stage.around.env)
+    ruled(stage, "approvals = 1")
+    today = trusting.load_or_refusal(stage.workspace, env=stage.around.env)
+    assert isinstance(then, Trust)
+    now = clock.now()
+    permission = require_recovery(plan.permission.request, then, today, began=now, now=now)
+
+    assert permission.deviations
+    lapsed = Plan(permission, plan.record, steps=plan.steps, values=plan.values, trust=plan.trust)
+    assert not are_allowed(lapsed)
 
 
 def test_5_a_secret_is_not_written_into_a_step(stage: Stage) -> None:

@@ -22,12 +22,16 @@ print("acting on", host)
 """
 
 
+def ended(pid: int) -> None:
+    until(lambda: not psutil.pid_exists(pid))
+
+
 def kill(ws: Path, *who: str) -> None:
     """End processes of the live run at once: its `supervisor`, its `kernel`."""
     (run,) = inside(ws, "status", "--json").json["runs"]
     for each in who:
         psutil.Process(run[each]).send_signal(signal.SIGKILL)
-        until(lambda each=each: not psutil.pid_exists(run[each]))
+        ended(run[each])
 
 
 WAITING = """\
