@@ -4,7 +4,7 @@ A step prints what it likes, also `ok restart succeeded` and `? Run restart?`. W
 at a glance which words are the run's. So
 1. every line of a step's output stands behind a bar, also the rest of a line that one of ours broke off;
 2. lines that the terminal would break at its right edge are broken here, and go on behind a mark: what the
-   terminal breaks by itself goes on at the left edge;
+   terminal breaks by itself goes on at the left edge; a question's choices are broken between two of them;
 3. the rest of a line that stands open is written together with what stands already: the person may have
    pressed Enter meanwhile, and the cursor be at the left edge;
 4. a line of ours that holds words of others (a command, a note, a reason) goes on behind a mark;
@@ -15,6 +15,7 @@ Into a pipe or a file nothing is broken: lines have no edge there.
 import os
 import sys
 import unicodedata
+from collections.abc import Sequence
 from typing import TextIO
 
 from runbook.cli import show
@@ -79,6 +80,16 @@ class Screen:
         self._put(text)
         self._standing = text.rpartition("\n")[2]
         self.at_prompt = True
+
+    def choices(self, parts: Sequence[str]) -> str:
+        """The parts in lines as wide as the terminal is now; none is torn in two where a line holds it."""
+        columns = self._columns()
+        lines = [""]
+        for part in parts:
+            if columns is not None and lines[-1] and len(f"{lines[-1]}  {part}") > columns:
+                lines.append("")
+            lines[-1] += f"  {part}"
+        return "\n".join(broken(line, goes_on=_MARGIN, columns=columns) for line in lines)
 
     def typed(self) -> None:
         """The person ended the prompt's line."""

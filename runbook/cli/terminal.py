@@ -252,7 +252,7 @@ class Terminal:
         parts = [f"[{_LETTERS[choice]}] {_WORDS[choice]}" for choice in by_letter]
         if question.typed is not None:
             parts.insert(0, f"[{inert.line(question.typed)}] {_WORDS[_typed_choice(question)]}")
-        return f"  {'  '.join(parts)}\n  > "
+        return f"{self._screen.choices(parts)}\n  > "
 
     def _understand(self, question: Question, line: str) -> Answer | None:
         """The answer that a line is; None when it is none, or a choice that wants words behind it."""

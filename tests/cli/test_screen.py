@@ -201,3 +201,21 @@ def test_breaking_a_line_loses_nothing(line: str, columns: int) -> None:
 @pytest.mark.parametrize("make", [lambda: "x" * (1 << 20), lambda: "é" * (1 << 20)])
 def test_a_very_long_line_is_broken_too(make: Callable[[], str]) -> None:
     assert broken(make(), goes_on="  : ", columns=COLUMNS).count("\n") > 20_000
+
+
+def test_a_menu_is_broken_between_its_choices(terminal: Pty) -> None:
+    parts = ["[r] run it", "[g] run on, to the next question", "[s] skip it", "[q] stop here"]
+    folded = Screen(terminal.out).choices(parts)
+
+    assert all(len(line) <= COLUMNS and line.startswith("  [") for line in folded.split("\n"))
+    assert folded.count("\n") > 0
+    assert re.split(r"\s{2,}", folded.strip()) == parts
+    assert Screen(io.StringIO()).choices(parts) == "  " + "  ".join(parts)
+
+
+def test_a_choice_that_no_line_holds_goes_on_behind_a_mark(terminal: Pty) -> None:
+    name = "n" * (COLUMNS + 5)
+    folded = Screen(terminal.out).choices([f"[{name}] run it", "[q] stop here"])
+
+    assert folded.split("\n")[1].startswith("    | ")
+    assert folded.split("\n")[-1] == "  [q] stop here"
