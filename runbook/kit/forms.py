@@ -91,13 +91,9 @@ def _in_yaml(character: str) -> str:
         return f"\\{character}"
     if number < 0x7F:
         return character
-    return (
-        f"\\x{number:02X}"
-        if number <= 0xFF
-        else f"\\u{number:04X}"
-        if number <= 0xFFFF
-        else f"\\U{number:08X}"
-    )
+    if number <= 0xFF:
+        return f"\\x{number:02X}"
+    return f"\\u{number:04X}" if number <= 0xFFFF else f"\\U{number:08X}"
 
 
 def _replaced(text: str, escapes: Iterable[tuple[str, str]]) -> str:
