@@ -199,8 +199,14 @@ def stop(place: Place, *, host: str, wait_seconds: float = 10.0) -> Owner:
         raise UnavailableError(
             f"it runs as process {found.pid} on {found.host}", hint=f"stop it there: kill {found.pid}"
         )
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(found.pid, signal.SIGTERM)  # the lock says that this number is still its
+    except ProcessLookupError:
+        pass
+    except PermissionError as error:
+        raise UnavailableError(
+            f"it runs as process {found.pid} of another user", hint=f"ask them: kill {found.pid}"
+        ) from error
     until = clock.monotonic_ns() + int(wait_seconds * 1e9)
     while owner_of(place) == found:
         if clock.monotonic_ns() > until:

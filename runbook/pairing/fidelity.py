@@ -101,27 +101,6 @@ def flowing(metadata: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in metadata.items() if key in FLOWING}
 
 
-def beside(number: int, plain: Mapping[str, object], cell: Cell) -> tuple[Problem, ...]:
-    """What of a notebook's cell the notebook alone carries, in words."""
-    found: list[Problem] = []
-
-    def add(code: str, message: str) -> None:
-        found.append(Problem(code=code, cell=number, message=message))
-
-    metadata = plain.get("metadata")
-    if isinstance(metadata, Mapping):
-        kept = sorted(set(map(str, metadata)) - set(flowing({str(k): v for k, v in metadata.items()})))
-        if kept:
-            add("beside.metadata", f"metadata that stays in the notebook: {', '.join(kept)}")
-    if plain.get("attachments"):
-        add("beside.attachments", "attachments stay in the notebook")
-    source = plain.get("source")
-    whole = "".join(map(str, source)) if isinstance(source, list) else str(source or "")
-    if whole != cell.source:
-        add("beside.ending", "line ends or blanks at the end of the cell stay in the notebook")
-    return tuple(found)
-
-
 def cell_of(kind: Kind, source: str, metadata: Mapping[str, object]) -> Cell:
     """A notebook's cell as it is compared. Raises ValueError for metadata that JSON cannot say."""
     return Cell(kind=kind, meta=meta_of(flowing(metadata)), source=carried(source))

@@ -45,6 +45,7 @@ class Folder:
     def __init__(self, root: Path, *, tell: Callable[[str], None] = nobody) -> None:
         self.root = root
         self._lock = root / "lock"
+        self._tell = tell
         _open(root, tell=tell)
 
     def put(self, key: str, data: bytes, *, durable: bool = True) -> bool:
@@ -140,7 +141,7 @@ class Folder:
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
-            _open(self.root)  # somebody may have taken the whole store away meanwhile
+            _open(self.root, tell=self._tell)  # somebody may have taken the whole store away meanwhile
             files.make_folder(folder)
 
     def _path(self, key: str) -> Path:

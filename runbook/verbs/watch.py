@@ -10,10 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.errors import ConfigError, NotFoundError, UnavailableError
+from runbook.errors import ConfigError, NotFoundError, RunbookError, UnavailableError
 from runbook.instants import stamp
 from runbook.pairing import daemon
 from runbook.pairing.listening import Folders, Poll
+from runbook.pairing.observe import look
 from runbook.pairing.places import Place
 from runbook.pairing.told import Told, plain
 from runbook.pairing.watching import Scene
@@ -83,31 +84,40 @@ def watch(
 
 
 class Log:
-    """The JSON log of a watch without a terminal; its older half goes when it is larger than a mebibyte."""
+    """The JSON log of a watch without a terminal; its older half goes when it is larger than a mebibyte.
+
+    Never ends the watch: a full disk costs lines, a log that was taken away is begun anew.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        files.make_folder(path.parent)
-        self._open()
+        self._path = Path(os.path.realpath(path))
+        files.make_folder(self._path.parent)
+        self._file = self._opened()
 
-    def _open(self) -> None:
+    def _opened(self) -> files.Appender:
         try:
-            self._file = files.Appender(self._path, resume=True)
+            return files.Appender(self._path, resume=True)
         except NotFoundError:
-            self._file = files.Appender(self._path)
+            return files.Appender(self._path)
 
     def __call__(self, told: Told) -> None:
-        with contextlib.suppress(UnavailableError):  # a full disk must not end the watch
-            self._file.append(json.dumps(plain(told, at=clock.now())).encode("ascii") + b"\n")
-            if self._path.stat().st_size > _LOG_BYTES:
-                self._halve()
+        line = json.dumps(plain(told, at=clock.now())).encode("ascii") + b"\n"
+        with contextlib.suppress(RunbookError):
+            if look(self._path) is None:
+                self._file.close()
+                self._file = self._opened()
+            self._file.append(line)
+            size = look(self._path)
+            if size is not None and size.size > _LOG_BYTES:
+                self._halve(size.size)
 
-    def _halve(self) -> None:
-        data = files.read(self._path, limit_bytes=8 * _LOG_BYTES)
-        kept = data[len(data) // 2 :]
+    def _halve(self, size_bytes: int) -> None:
+        kept = b"".join(files.chunks(self._path, offset=size_bytes - min(size_bytes, _LOG_BYTES) // 2))
         self._file.close()
-        files.replace(self._path, kept[kept.find(b"\n") + 1 :], durable=False)
-        self._open()
+        try:
+            files.replace(self._path, kept[kept.find(b"\n") + 1 :], durable=False)
+        finally:
+            self._file = self._opened()
 
 
 def detach(workspace: Workspace, *, poll: Poll, around: Surroundings) -> daemon.Status:

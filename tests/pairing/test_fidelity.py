@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runbook.pairing.fidelity import beside
+from runbook.pairing.cells import FLOWING
 from runbook.pairing.flow import Wishes, flow, is_alike
-from runbook.pairing.notebooks import Notebook, read_notebook
+from runbook.pairing.notebooks import Notebook, read_notebook, source_of
 from runbook.pairing.texts import Text, read_text
-from tests.pairing.builders import NOTEBOOK_CLASSES, Bench, code, notebook, prose
+from tests.pairing.builders import NOTEBOOK_CLASSES, Bench, notebook
 
 # What percent text cannot say: refused, with this code.
 REFUSED = {
@@ -84,11 +84,11 @@ def test_a_class_of_content_is_carried_or_refused_by_name(name: str, tmp_path: P
     got, meant = again.json()["cells"][-2], saved["cells"][-2]
     own = read_notebook(before)
     assert isinstance(own, Notebook)
-    notes = {problem.code for problem in beside(1, own.cells[-2].plain, own.cells[-2].cell)}
+    odd = own.cells[-2]
     assert got["cell_type"] == meant["cell_type"]
-    if "beside.ending" not in notes:
+    if source_of(odd.plain) == odd.cell.source:
         assert "".join(got["source"]) == "".join(meant["source"])
-    if "beside.metadata" not in notes:
+    if set(odd.plain["metadata"]) <= FLOWING:
         assert got["metadata"] == {k: v for k, v in meant["metadata"].items() if v not in (None, [], "")}
 
 
@@ -155,14 +155,3 @@ def test_what_jupyter_adds_for_itself_never_reaches_the_text(tmp_path: Path) -> 
     after = bench.text.stat()
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
     assert bench.json() == saved
-
-
-def test_what_stays_beside_is_named() -> None:
-    cell = {**prose("![x](attachment:x.png)\r\n", custom=1), "attachments": {"x.png": {}}}
-    read = read_notebook(json.dumps(notebook([cell, code("x")])).encode())
-    assert isinstance(read, Notebook)
-
-    notes = beside(1, read.cells[0].plain, read.cells[0].cell)
-    assert [note.code for note in notes] == ["beside.metadata", "beside.attachments", "beside.ending"]
-    assert "custom" in notes[0].message
-    assert beside(2, read.cells[1].plain, read.cells[1].cell) == ()

@@ -17,6 +17,7 @@ import pytest
 
 from runbook.errors import UnavailableError
 from runbook.pairing import daemon
+from runbook.pairing.places import place
 from tests.keys import Key
 from tests.pairing.builders import BODY, TEXT
 from tests.pairing.live import Live
@@ -233,3 +234,21 @@ def test_nothing_is_ever_executed(here: Path, tmp_path: Path) -> None:
 
     assert not proof.exists()
     assert os.listdir(here / "runbooks") != []
+
+
+def test_a_watch_of_another_user_is_not_stopped_and_that_is_said(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_pid: int, _signal: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with watch(here, tmp_path / "out") as started:
+        own = place(here, env=dict(os.environ))
+        owner = daemon.owner_of(own)
+        assert owner is not None
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "kill", denied)
+            with pytest.raises(UnavailableError, match="of another user") as caught:
+                daemon.stop(own, host=owner.host)
+        assert caught.value.hint == f"ask them: kill {started.process.pid}"
+        assert started.process.poll() is None
