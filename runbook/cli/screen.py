@@ -46,7 +46,7 @@ class Screen:
         self._leave_line()
         columns = self._columns()
         shown = "\n".join(
-            broken(f"{_MARGIN}{line}" if number else line, goes_on=_MARGIN, columns=columns)
+            broken(f"{_MARGIN}{line}" if number else line, goes_on=_MARGIN, columns=columns, at_words=True)
             for number, line in enumerate(inert.block(text).split("\n"))
         )
         self._put(lead + (show.paint(shown, colour) if self._out is sys.stdout else shown) + "\n")
@@ -129,29 +129,39 @@ def _behind_bar(line: str) -> str:
     return f"{_BAR} {line}" if line else _BAR
 
 
-def broken(line: str, *, goes_on: str, columns: int | None) -> str:
+def broken(line: str, *, goes_on: str, columns: int | None, at_words: bool = False) -> str:
     """`line`, broken so that nothing reaches beyond `columns`; each rest stands behind `goes_on`. Pure.
 
-    `columns=None` breaks nothing.
+    `columns=None` breaks nothing. `at_words` breaks behind a blank where one is in the line's second half;
+    what a step printed is broken at the edge, as it may still go on there.
     """
     is_plain = line.isascii() and "\t" not in line
     if columns is None or (is_plain and len(line) <= columns):
         return line
-    pieces = []
-    if is_plain:
+    if is_plain and not at_words:
         room = columns - len(goes_on)
-        pieces = [line[:columns], *(line[at : at + room] for at in range(columns, len(line), room))]
-        return f"\n{goes_on}".join(pieces)
-    start = column = 0
-    for number, character in enumerate(line):
-        after = _after(character, column)
-        if after > columns:
-            pieces.append(line[start:number])
-            start = number
-            after = _after(character, len(goes_on))
-        column = after
+        rest = (line[at : at + room] for at in range(columns, len(line), room))
+        return f"\n{goes_on}".join([line[:columns], *rest])
+    pieces = []
+    start = column = number = 0
+    while number < len(line):
+        after = _after(line[number], column)
+        if after <= columns:
+            column = after
+            number += 1
+            continue
+        number = _behind_a_word(line, start, number) if at_words else number
+        pieces.append(line[start:number])
+        start, column = number, len(goes_on)
     pieces.append(line[start:])
     return f"\n{goes_on}".join(pieces)
+
+
+def _behind_a_word(line: str, start: int, end: int) -> int:
+    """Where to break `line[start:end]`: behind its last blank, or at `end` where that would leave little."""
+    cut = line.rfind(" ", start, end) + 1
+    is_late = cut - start > (end - start) // 2 and not line[start:cut].isspace()
+    return cut if is_late and line[end] != " " else end
 
 
 def _after(character: str, column: int) -> int:

@@ -147,7 +147,7 @@ def test_words_of_others_in_a_line_of_ours_stay_behind_a_mark(terminal: Pty) -> 
 
     first, *others, last = seen(terminal.written)
     assert first == "   note: done"
-    assert len(others) == 2
+    assert len(others) == 3
     assert all(line.startswith("    | ") for line in others)
     assert last == ""
 
@@ -190,9 +190,13 @@ def test_only_our_own_lines_begin_at_the_left_edge(pieces: list[tuple[str, str]]
     assert all(re.match(r"  [|:]( |$)|! ours$|$", line) for line in shown), shown
 
 
-@given(line=OUTPUT.map(lambda text: re.sub(r"[\n\r\x1b]", "", text)), columns=st.integers(24, 60))
-def test_breaking_a_line_loses_nothing(line: str, columns: int) -> None:
-    pieces = broken(line, goes_on="  : ", columns=columns).split("\n")
+@given(
+    line=OUTPUT.map(lambda text: re.sub(r"[\n\r\x1b]", "", text)),
+    columns=st.integers(24, 60),
+    at_words=st.booleans(),
+)
+def test_breaking_a_line_loses_nothing(line: str, columns: int, at_words: bool) -> None:
+    pieces = broken(line, goes_on="  : ", columns=columns, at_words=at_words).split("\n")
 
     assert "".join([pieces[0], *(piece.removeprefix("  : ") for piece in pieces[1:])]) == line
     assert all(len(shown) <= columns for shown in seen("\n".join(pieces), columns))
@@ -219,3 +223,18 @@ def test_a_choice_that_no_line_holds_goes_on_behind_a_mark(terminal: Pty) -> Non
 
     assert folded.split("\n")[1].startswith("    | ")
     assert folded.split("\n")[-1] == "  [q] stop here"
+
+
+@pytest.mark.parametrize("dash", ["-", "\u2013"])
+def test_a_long_line_of_ours_is_broken_behind_a_word(terminal: Pty, dash: str) -> None:
+    Screen(terminal.out).line(f"# The balancer {dash} it needs at least one of them to answer.", "")
+    Screen(terminal.out).line(" " * 36 + "x" * 40, "")
+
+    assert seen(terminal.written) == [
+        f"# The balancer {dash} it needs at least one ",
+        "    | of them to answer.",
+        " " * 36 + "xxxx",
+        "    | " + "x" * 34,
+        "    | xx",
+        "",
+    ]
