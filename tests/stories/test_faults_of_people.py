@@ -77,7 +77,8 @@ def test_what_looks_like_ours_is_seen_to_be_a_steps(ws: Path) -> None:
     begins = [line for line in lines if line.startswith(("ok ", "? ", "  [", "  >"))]
     assert [line.split(" in ")[0] for line in begins] == [
         "? Run a?",
-        begins[1],  # its menu
+        "  [r] run it  [g] run on, to the next question  [s] skip it  [e] edit and run it  [n] write a note",
+        "  [q] stop here",
         "  > r",
         "ok a succeeded",
     ]
