@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _PART = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _NAME = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _NAMES = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
@@ -49,6 +50,8 @@ def decode_json(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 64 
     text = _text(data, name, limit_bytes, FormatError)
     try:
         plain = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        if _HALF.search(text):  # maybe half a character, which is no text
+            json.dumps(plain, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise FormatError(f"not JSON: {error.msg}", subject=name, line=error.lineno) from error
     except (ValueError, RecursionError) as error:

@@ -71,7 +71,7 @@ def plan(
 
 
 def _selection(only: Any, start: Any, end: Any, tags: Any) -> Any:
-    from runbook.execution.planned import Selection
+    from runbook.evidence.planned import Selection
 
     return Selection(only=_split(only), start=start, end=end, tags=_split(tags))
 

@@ -3,13 +3,17 @@
 Reads it as it lies there. Gives no permission and decides nothing.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from runbook import __version__
 from runbook.canonical import hex_digest
-from runbook.errors import EvidenceDamaged, ParameterError
+from runbook.errors import EvidenceDamaged, ParameterError, RunbookError
+from runbook.evidence import planned as planning
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlannedValue, PlanRecord
 from runbook.evidence.plan_file import read_evidence
+from runbook.evidence.planned import Manner, selection_from
 from runbook.text.injection import inject
 from runbook.text.reader import read
 from runbook.text.runbook import Runbook, Step
@@ -50,7 +54,7 @@ def _value(value: PlannedValue) -> Value:
     )
 
 
-def require_values(runbook: Runbook, plan: PlanRecord) -> None:
+def require_values(runbook: Runbook, plan: PlanRecord) -> tuple[Value, ...]:
     """Convert the plan's values again to what the text declares: 1 they fit it; 2 they are those of their
     digest; 3 each is written in the plan as it is, defaults and secrets too. Raises EvidenceDamaged."""
     given = [
@@ -78,6 +82,29 @@ def require_values(runbook: Runbook, plan: PlanRecord) -> None:
     )
     if due != plan.values:  # 3
         raise EvidenceDamaged("its values are not what the text makes of them", subject="plan.json")
+    return values
+
+
+def require_steps(runbook: Runbook, plan: PlanRecord, values: Sequence[Value]) -> None:
+    """Plan the steps again, as the text, the values and what was said make them: what will run, be asked or
+    be skipped, and why. Of a plan by another version, whose rules may have been others, nothing is asked.
+    Raises EvidenceDamaged."""
+    if plan.versions.get("runbook") != __version__:
+        return
+    manner = Manner(
+        unattended=plan.kind == "unattended",
+        dry_run=plan.dry_run,
+        selection=selection_from(plan.selection, name="plan.json"),
+        names={one.name: one.value for one in values if not one.secret} | {"environment": plan.environment},
+    )
+    try:
+        due = planning.planned_steps(planned_steps(runbook, plan), manner)
+    except RunbookError as error:
+        raise EvidenceDamaged(
+            f"it could not have been planned: {error.message}", subject="plan.json"
+        ) from error
+    if due != plan.steps:
+        raise EvidenceDamaged("its steps are not what comes of planning them", subject="plan.json")
 
 
 def planned_sources(folder: ExecutionFolder, plan: PlanRecord) -> tuple[str, ...]:
@@ -97,27 +124,10 @@ def planned_sources(folder: ExecutionFolder, plan: PlanRecord) -> tuple[str, ...
             subject="plan.json",
         )
     for step, planned in zip(steps, plan.steps, strict=True):
-        if any(getattr(planned, name) != due for name, due in _said(step).items()):
+        said = (planned.name, planned.title, planned.kind, planned.tags, planned.source)
+        source = hex_digest(step.cell.source.encode("utf-8"))
+        if said != (step.name, step.title, step.kind, step.tags, source):
             raise EvidenceDamaged(
                 f"step {planned.name!r} of the plan is not what the text says", subject="plan.json"
             )
     return tuple(step.cell.source for step in steps)
-
-
-def _said(step: Step) -> dict[str, object]:
-    """What a plan says of a step whatever becomes of it, by the names of `PlannedStep`."""
-    names = (
-        "index",
-        "name",
-        "kind",
-        "title",
-        "tags",
-        "timeout_seconds",
-        "retries",
-        "when",
-        "undoes",
-        "checks",
-    )
-    said: dict[str, object] = {name: getattr(step, name) for name in names}
-    source = hex_digest(step.cell.source.encode("utf-8"))
-    return {**said, "source": source, "line": step.cell.line or None}

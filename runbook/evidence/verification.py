@@ -20,6 +20,7 @@ there, and each is one that a run writes; 9 record and audit are what the same r
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -39,9 +40,15 @@ from runbook.evidence.included import read_kept
 from runbook.evidence.journal import JournalReader, damage, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, parse_plan, read_evidence
-from runbook.evidence.planned_text import TEXT_LIMIT_BYTES, planned_sources, read_text, require_values
+from runbook.evidence.planned_text import (
+    TEXT_LIMIT_BYTES,
+    planned_sources,
+    read_text,
+    require_steps,
+    require_values,
+)
 from runbook.evidence.referred import Referred
-from runbook.instants import stamp
+from runbook.instants import parse_stamp, stamp
 from runbook.text.includes import Tree
 from runbook.text.runbook import Runbook
 
@@ -176,6 +183,10 @@ class _Check:
                 name for name in start.Start.__struct_fields__ if getattr(due, name) != getattr(said, name)
             )
             raise EvidenceDamaged(f"its {key!r} is not what plan.json says", subject="start.txt")
+        if not _instant(self.plan.created) <= said.started < _instant(self.plan.expires):
+            raise EvidenceDamaged(
+                "it began before it was planned, or after that had expired", subject="start.txt"
+            )
 
     def _text(self) -> None:
         if self.plan is None:
@@ -188,8 +199,9 @@ class _Check:
             )
         if runbook.steps_digest != self.plan.steps_digest:
             raise EvidenceDamaged("its steps are not those of the plan's digest", subject="runbook.py")
-        require_values(runbook, self.plan)
+        values = require_values(runbook, self.plan)
         self.sources = planned_sources(self.folder, self.plan)
+        require_steps(runbook, self.plan, values)
 
     def _includes(self) -> None:
         if self.plan is None:
@@ -359,6 +371,13 @@ class _Check:
             if found != due:
                 line = _first_difference(found, due)
                 self._find("TAMPERED", "derived", "is not what the journal gives", file=name, line=line)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_stamp(text)
+    except ValueError as error:
+        raise EvidenceDamaged(f"not a time: {error}", subject="plan.json") from error
 
 
 def _whole(event: Event, blobs: Blobs) -> Event:

@@ -18,8 +18,8 @@ from runbook.evidence.plan import (
     PlannedValue,
     PlanRecord,
 )
+from runbook.evidence.planned import Manner, Selection, is_guarded, planned_steps
 from runbook.execution.brought import planned_files
-from runbook.execution.planned import Manner, Selection, is_guarded, planned_steps
 from runbook.instants import stamp
 from runbook.text.includes import Tree
 from runbook.text.injection import inject

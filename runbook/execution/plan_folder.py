@@ -22,10 +22,10 @@ from runbook.evidence import included
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
+from runbook.evidence.planned import Selection, selection_from
 from runbook.execution import brought, registry
 from runbook.execution.guard import given_since
 from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
-from runbook.execution.planned import Selection, selection_from
 from runbook.execution.prepare import interpreter, variables
 from runbook.instants import parse_stamp
 from runbook.system import files

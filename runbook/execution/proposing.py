@@ -19,10 +19,10 @@ from runbook.evidence import given as giving
 from runbook.evidence import proposal as proposals
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlannedValue
+from runbook.evidence.planned import Manner, planned_steps, selection_from
 from runbook.evidence.proposal import PROPOSAL_SCHEMA, ProposalRecord
 from runbook.execution import plan_folder
 from runbook.execution.plan import Plan, Terms
-from runbook.execution.planned import Manner, planned_steps, selection_from
 from runbook.execution.prepare import Proposed, Wanted, prepare
 from runbook.instants import parse_stamp, stamp
 from runbook.system import files

@@ -15,9 +15,9 @@ from runbook.approval.trusted import assemble
 from runbook.canonical import hex_digest
 from runbook.errors import TrustError
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.planned import is_guarded
 from runbook.execution.messages import Confirm
 from runbook.execution.plan import Plan
-from runbook.execution.planned import is_guarded
 from runbook.system import files
 from runbook.workspace import Surroundings, Workspace
 

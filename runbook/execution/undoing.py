@@ -13,11 +13,11 @@ from runbook.errors import InputError, NotFoundError
 from runbook.evidence import folder as folders
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader
+from runbook.evidence.planned import Selection
 from runbook.execution.order import undoing
 from runbook.execution.past import Gatherer
 from runbook.execution.plan import Facts, Plan, Terms, make_plan
 from runbook.execution.plan_folder import load_begun_with_trust, read_record
-from runbook.execution.planned import Selection
 from runbook.workspace import Surroundings, Workspace
 
 

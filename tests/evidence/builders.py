@@ -17,7 +17,8 @@ from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, make, new_id
 from runbook.evidence.journal import JournalReader, JournalWriter
 from runbook.evidence.plan import CountedApproval, PlannedStep, PlannedValue, PlanRecord
-from runbook.text.reader import read
+from runbook.evidence.planned import Manner, Selection, planned_steps
+from runbook.text.reader import read, require
 from runbook.text.values import values_digest
 
 BEGAN = datetime(2026, 11, 21, 0, 12, 5, tzinfo=UTC)
@@ -66,29 +67,9 @@ def _cell_text(cell: Cell) -> str:
 
 
 def planned(cells: Sequence[Cell]) -> tuple[PlannedStep, ...]:
-    steps = []
-    line = HEADER.count("\n") + 1
-    for index, cell in enumerate(cells):
-        steps.append(
-            PlannedStep(
-                index=index,
-                name=cell.name,
-                kind=cell.kind,  # type: ignore[arg-type]  # text in the tests, a literal in the plan
-                title="",
-                tags=cell.tags,
-                timeout_seconds=None,
-                retries=0,
-                when=None,
-                undoes=None,
-                checks=None,
-                source=hex_digest(cell.source.encode()),
-                line=line,
-                will="show" if cell.kind == "prose" else "ask" if cell.kind == "manual" else "run",
-                why="",
-            )
-        )
-        line += _cell_text(cell).count("\n") + 1
-    return tuple(steps)
+    """The steps of these cells as an attended run of all of them plans them."""
+    manner = Manner(unattended=False, dry_run=False, selection=Selection(), names={"environment": "prod"})
+    return planned_steps(require(text_of(cells).encode(), name="x.py").steps, manner)
 
 
 def plan_of(cells: Sequence[Cell], **changes: object) -> PlanRecord:

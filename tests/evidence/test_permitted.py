@@ -9,8 +9,8 @@ from runbook.approval.decision import Request, require_permission
 from runbook.approval.trusted import Trust
 from runbook.evidence.permitted import asked, recheck
 from runbook.evidence.plan import PlanRecord
+from runbook.evidence.planned import Selection
 from runbook.execution.plan import Facts, Terms, make_plan
-from runbook.execution.planned import Selection
 from runbook.text.includes import Tree
 from runbook.text.reader import require
 from runbook.text.runbook import Entry

@@ -14,11 +14,11 @@ from runbook.errors import RunbookError
 from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
+from runbook.evidence.planned import Selection
 from runbook.evidence.states import Standing, standing
 from runbook.execution import fetching, launch, lease, plan_folder
 from runbook.execution.handing import Task, Ways
 from runbook.execution.plan import Plan, Terms
-from runbook.execution.planned import Selection
 from runbook.execution.prepare import Wanted, prepare
 from runbook.execution.questions import Answer, Choice, Question
 from runbook.execution.session import Result, Session

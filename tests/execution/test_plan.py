@@ -21,9 +21,9 @@ from runbook.errors import (
 )
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
+from runbook.evidence.planned import Selection
 from runbook.execution import plan_folder, registry
 from runbook.execution.plan import Facts, Plan, make_plan
-from runbook.execution.planned import Selection
 from runbook.execution.prepare import passed_environment
 from runbook.system import clock
 from tests.execution.staging import Script, Stage

@@ -1,7 +1,7 @@
 """Which steps will run: what the plan says of each step before the start. Pure (DESIGN §7.3).
 
 Everything that can be known beforehand is decided here, so that what will be skipped is said first, and so
-that the same plan read back says the same.
+that the same plan read back says the same: to who runs it, and to who checks what ran.
 """
 
 import difflib
