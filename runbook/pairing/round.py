@@ -224,6 +224,7 @@ def _made_notebook(session: Session, view: View) -> Round:
         "made-notebook",
         "made the notebook",
         Write(pair=pair, sides=(view.text, view.notebook), notebook=data, record=record),
+        notes=_settle_conflict(session, view),
         wrote_notebook=True,
         cells=len(text.cells),
         outputs_kept=kept,
@@ -247,7 +248,8 @@ def _made_text(session: Session, view: View) -> Round:
     record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=_foreign(view))
     write = Write(pair=pair, sides=(view.text, view.notebook), text=data, record=record)
     words = "made the text again: it was deleted while the notebook was edited"
-    return _round(pair, "made-text", words, write, wrote_text=True, cells=found.cells)
+    notes = _settle_conflict(session, view)
+    return _round(pair, "made-text", words, write, wrote_text=True, cells=found.cells, notes=notes)
 
 
 def _refused(session: Session, view: View, problems: tuple[Problem, ...]) -> Round:

@@ -338,6 +338,20 @@ def test_a_conflict_ends_when_both_say_the_same(bench: Bench) -> None:
     assert not copy.exists()
 
 
+def test_a_conflict_ends_with_the_notebook_and_its_copy_goes(bench: Bench) -> None:
+    bench.edit("restart = True", "restart = 1")
+    bench.set_source(2, "restart = 2")
+    assert bench.sync().action == "conflict"
+    disputed = digest(bench.notebook.read_bytes())
+    bench.notebook.unlink()
+
+    report = bench.sync()
+    assert report.action == "made-notebook"
+    assert report.notes[0].startswith("no longer disputed: runbooks/x.conflict-")
+    assert sorted(path.name for path in bench.text.parent.iterdir()) == ["x.ipynb", "x.py"]
+    assert disputed in {each.digest for each in versions(bench.place, "runbooks/x.py")}
+
+
 def test_a_conflict_copy_with_remarks_stays(bench: Bench) -> None:
     bench.edit("restart = True", "restart = 'text'")
     bench.set_source(2, "restart = 'notebook'")
