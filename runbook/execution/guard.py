@@ -1,8 +1,9 @@
 """The guard: asks again, before each step that could change something, whether it may still run. An edge.
 
-A run can wait for hours at a question. Meanwhile its approval may expire or be withdrawn, or a key revoked;
-then it holds before the next step that does not merely look (DESIGN §7.2). What undoes and what checks always
-runs. The text is the execution's own copy; approvals that were given since then are taken from the workspace.
+A run can wait for hours at a question. Meanwhile its approval may expire or be withdrawn, a key be
+revoked, or its environment be taken from this machine; then it holds before the next step that does not
+merely look (DESIGN §7.2). What undoes and what checks always runs. The text is the execution's own copy;
+approvals that were given since then are taken from the workspace.
 """
 
 from collections.abc import Callable
@@ -12,15 +13,15 @@ import msgspec
 
 from runbook.approval import trust as trusting
 from runbook.approval.decision import Permission, Request, decide
-from runbook.errors import NotPermitted, RunbookError
+from runbook.errors import NotPermitted, RefusedError, RunbookError
 from runbook.system import files
 from runbook.text.reader import read
 from runbook.text.runbook import Entry, Runbook, Step
-from runbook.workspace import Surroundings, Workspace
+from runbook.workspace import Surroundings, Workspace, resolve
 
 _LIMIT_BYTES = 1 << 20
 
-Guard = Callable[[Step], NotPermitted | None]
+Guard = Callable[[Step], RunbookError | None]
 """Why a step may not run now; None when it may."""
 
 
@@ -31,16 +32,28 @@ def guard_of(
 
     1 A permission that covers recovery only keeps everything else from running, until the decision of this
     moment permits it. 2 A run that needed approvals is decided again, with the trust files as they are now,
-    before each step that does more than look or undo. 3 A run that needed none is not asked again.
+    before each step that does more than look or undo. 3 A run that needed none is not asked again, 4 unless
+    the configuration files, as they are now, keep its environment from this machine. 5 Files that can't be
+    read or contradict each other keep everything from running.
     """
+    known = permission.request
 
-    def refusal(step: Step) -> NotPermitted | None:
-        needs_none = permission.scope == "everything" and not permission.verdict.approved  # 3
-        if needs_none or permission.looks_or_undoes(step):
+    def refusal(step: Step) -> RunbookError | None:
+        if permission.looks_or_undoes(step):
             return None
-        known = permission.request
+        try:
+            environments = resolve(None, around).environments  # only the machine and the person limit them
+        except RunbookError as error:
+            words = f"what this machine runs can't be read now: {error}"
+            return RefusedError(words, subject=known.path, hint=error.hint)  # 5
+        kept_off = environments is not None and known.environment not in environments  # 4
+        needs_none = permission.scope == "everything" and not permission.verdict.approved  # 3
+        if needs_none and not kept_off:
+            return None
         request = msgspec.structs.replace(
-            known, entries=(*known.entries, *given_since(permission.runbook, known, workspace=workspace))
+            known,
+            machine_environments=environments,
+            entries=(*known.entries, *given_since(permission.runbook, known, workspace=workspace)),
         )
         verdict = decide(request, trusting.load_or_refusal(workspace, env=around.env), now=now())  # 1, 2
         if verdict.permitted or (verdict.answer == "needs-reason" and permission.reason is not None):

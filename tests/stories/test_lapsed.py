@@ -1,4 +1,5 @@
-"""An approval is revoked while its run goes on, or lies dead: looking and undoing stay open."""
+"""An approval is revoked, or the environment taken from the machine, while a run goes on or lies dead:
+looking and undoing stay open."""
 
 import os
 import subprocess
@@ -78,6 +79,33 @@ def test_a_run_holds_before_the_next_step_that_changes_something(tmp_path: Path,
     assert (folder.work / "state").read_text() == "x"
     held = [event for event in read_journal(folder).events if event.text("asks") == "held"]
     assert [event.text("step") for event in held] == ["more"]
+
+
+@pytest.mark.parametrize("environment", ["prod", "scratch"])  # one needs an approval, one needs none
+def test_a_run_holds_when_the_machine_does_not_run_its_environment_any_more(
+    tmp_path: Path, alice: Key, environment: str
+) -> None:
+    slug = prod(tmp_path / "w", alice)
+    config = tmp_path / "config/runbook/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('environments = ["prod", "scratch"]\n')
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    seat = Seat(tmp_path / "w", "run", slug, "--env", environment, **env)
+    seat.asked("Run base?", "r")
+    seat.asked("Run change?", "r")
+    seat.sees("Run more?")
+    config.write_text('environments = ["staging"]\n')
+    seat.asked("", "r")
+    seat.sees(f"This machine runs only staging, not {environment}")
+    config.write_text("environments = \n")
+    seat.says("r")
+    seat.asked("What this machine runs can't be read now", "u")
+    seat.sees("ok back succeeded")  # undoing is open whatever the files say
+    config.write_text(f'environments = ["{environment}"]\n')
+    seat.asked("", "r")
+    seat.asked("Run look?", "r")
+    assert seat.leaves() == 0
+    assert (only(tmp_path / "w").work / "state").read_text() == "y"
 
 
 def test_what_is_held_can_be_undone_and_an_approval_given_meanwhile_lets_it_go_on(
