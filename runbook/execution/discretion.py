@@ -7,6 +7,7 @@ choices, states) stay as they are, even where a secret is such a word.
 
 import io
 import os
+import threading
 from collections.abc import Mapping
 
 import msgspec
@@ -15,7 +16,7 @@ from runbook.canonical import Json
 from runbook.execution.kernel_values import KernelMessage
 from runbook.execution.questions import Question
 from runbook.kit.masked_messages import masked_buffers, masked_content, masked_value
-from runbook.kit.masking import Masks
+from runbook.kit.masking import Masks, Stream
 from runbook.text.secret import Hidden
 
 _BY_READERS = frozenset(
@@ -30,7 +31,8 @@ _MOST = 1_000_000_000
 
 class Discretion:
     """The secrets of one run, as its supervisor keeps them out of the journal. Counts what it masks.
-    `taken_up`: an earlier supervisor began the run, and died with a count of its own."""
+    `taken_up`: an earlier supervisor began the run and died with a count of its own; this one counts from its
+    own beginning, and `total` says so."""
 
     def __init__(self, secrets: Mapping[str, Hidden], *, taken_up: bool = False) -> None:
         self._taken_up = taken_up
@@ -40,6 +42,10 @@ class Discretion:
 
     def text(self, text: str) -> str:
         return self._masks.mask(text)
+
+    def stream(self) -> Stream:
+        """For text that comes in pieces, which may cut a secret in two."""
+        return Stream(self._masks)
 
     def payload(self, kind: str, payload: Mapping[str, Json]) -> dict[str, Json]:
         """The payload of an event of this kind."""
@@ -51,7 +57,7 @@ class Discretion:
     def message(self, message: KernelMessage, claimed: object) -> KernelMessage:
         """A message as the kernel should have sent it; `claimed`: what it says to have masked in it."""
         for name, count in claimed.items() if isinstance(claimed, dict) else ():
-            if name in self._masks.names and isinstance(count, int) and 0 < count < _MOST:
+            if name in self._masks.names and type(count) is int and 0 < count < _MOST:
                 self._claimed[name] = self._claimed.get(name, 0) + count
         return msgspec.structs.replace(
             message,
@@ -84,7 +90,7 @@ class Discretion:
         return _words(more)
 
     def total(self) -> str:
-        """What was masked in the whole run, as far as this supervisor can say it, in words."""
+        """What was masked in the whole run, in words; after a resume, what was masked since then."""
         said = _words(self.counted()) or "nothing was masked"
         if self._taken_up:
             return f"since the run was taken up: {said}; what was masked before stands at its steps"
@@ -92,14 +98,29 @@ class Discretion:
 
 
 class DiscreetLog(io.TextIOBase):
-    """Standard error whose writers may hold secrets without knowing: tracebacks of ours."""
+    """Standard error whose writers may hold secrets without knowing: tracebacks of ours.
+
+    They write in pieces, which may cut a secret in two: what may be its beginning waits for what comes next.
+    A flush does not let it out; `end` does, when nothing comes any more.
+    """
 
     def __init__(self, discretion: Discretion) -> None:
-        self._discretion = discretion
+        self._stream = discretion.stream()
+        self._turn = threading.RLock()  # threads write, too; and a handler of signals in the midst of it
 
     def write(self, text: str) -> int:
-        os.write(2, self._discretion.text(text).encode("utf-8", "backslashreplace"))
+        with self._turn:
+            _put(self._stream.feed(text))
         return len(text)
+
+    def end(self) -> None:
+        """Write what still waits."""
+        with self._turn:
+            _put(self._stream.end())
+
+
+def _put(text: str) -> None:
+    os.write(2, text.encode("utf-8", "backslashreplace"))
 
 
 def _words(counts: Mapping[str, int]) -> str | None:

@@ -6,6 +6,7 @@ and hang-ups are for terminals: it does not hear them. Whatever kills it frees t
 """
 
 import asyncio
+import atexit
 import importlib
 import os
 import signal
@@ -177,7 +178,8 @@ def _log_to(folder: ExecutionFolder, secrets: Mapping[str, Hidden]) -> None:
     os.close(descriptor)
     if secrets:
         processes.leave_no_core()  # the kernel's and its children's would be written into `work/`
-        sys.stderr = DiscreetLog(Discretion(secrets))
+        sys.stderr = discreet = DiscreetLog(Discretion(secrets))
+        atexit.register(discreet.end)  # after the last traceback
 
 
 def _begin(plan: Plan, folder: ExecutionFolder, state: Path, now: datetime) -> JournalWriter:
