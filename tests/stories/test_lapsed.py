@@ -89,8 +89,7 @@ def test_a_run_holds_when_the_machine_does_not_run_its_environment_any_more(
     config = tmp_path / "config/runbook/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text('environments = ["prod", "scratch"]\n')
-    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    seat = Seat(tmp_path / "w", "run", slug, "--env", environment, **env)
+    seat = Seat(tmp_path / "w", "run", slug, "--env", environment, XDG_CONFIG_HOME=str(tmp_path / "config"))
     seat.asked("Run base?", "r")
     seat.asked("Run change?", "r")
     seat.sees("Run more?")
