@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from runbook.canonical import hex_digest
-from runbook.errors import FormatError, NotFoundError, RefusedError, UsageError
+from runbook.errors import FormatError, InputError, NotFoundError, RefusedError, UsageError
 from runbook.evidence.plan import PlannedStep
 from runbook.text import when
 from runbook.text.injection import DECLARATION, TAG
@@ -138,6 +138,11 @@ def _future(step: Step, manner: Manner, selected: frozenset[str]) -> tuple[Will,
 
 def _selected(steps: Sequence[Step], selection: Selection) -> frozenset[str]:
     runnable = [step for step in steps if step.kind != "prose"]
+    if not runnable:
+        raise InputError(
+            "there is nothing to run in this runbook: it has no step but prose",
+            hint="write a step below a line `# %% What it does`",
+        )
     names = [step.name for step in runnable]
     picked = set(names) & (set(selection.undo) or set(names))
     wanted = [

@@ -12,6 +12,7 @@ from runbook.approval.decision import Request, decide
 from runbook.approval.trusted import Trust
 from runbook.errors import (
     FormatError,
+    InputError,
     NotFoundError,
     NotPermitted,
     ParameterError,
@@ -109,6 +110,13 @@ def test_a_selection_that_leaves_nothing_or_an_undo_is_refused(stage: Stage) -> 
         stage.prepare(SELECTABLE, selection=Selection(start="three", end="one"))
     with pytest.raises(UsageError, match="back undoes two: it never runs by itself"):
         stage.prepare(SELECTABLE, selection=Selection(only=("back",)))
+
+
+@pytest.mark.parametrize("text", ["", "# %% [markdown]\n# Only said.\n"], ids=["empty", "prose"])
+def test_a_text_without_anything_to_run_is_not_called_a_selection(stage: Stage, text: str) -> None:
+    with pytest.raises(InputError, match="nothing to run in this runbook") as nothing:
+        stage.prepare(text)
+    assert nothing.value.hint == "write a step below a line `# %% What it does`"
 
 
 def test_when_frozen_and_dry_run_are_said_beforehand(stage: Stage) -> None:
