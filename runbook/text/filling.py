@@ -69,10 +69,7 @@ def _is_the_same_but_for(digest: str, before: Runbook, after: Runbook) -> bool:
         return False
     if (named.paths, named.digest) != (before.header.includes.paths, digest):
         return False
-    blank = {"includes": None, "line_count": 0}
-    same_header = msgspec.structs.replace(before.header, **blank) == msgspec.structs.replace(
-        after.header, **blank
-    )
+    same_header = msgspec.structs.replace(before.header, includes=after.header.includes) == after.header
     cells = [
         [
             (step.name, step.cell.kind, step.cell.title, step.cell.options, step.cell.source)

@@ -31,20 +31,20 @@ def read_header(lines: Sequence[str]) -> tuple[Header, Place, list[Reason]]:
     """
     place, reasons = locate(lines)
     if place.opening is None or place.closing is None:
-        return Header(line_count=place.end), place, reasons
+        return Header(), place, reasons
     first = place.opening + 1
     inside = lines[first : place.closing]
     if sum(len(line.encode("utf-8", "replace")) + 1 for line in inside) > LIMIT_BYTES:
         found = f"the header has more than {LIMIT_BYTES} bytes"
         reasons.append(reason("header.size", first, found, "move what is not needed out of it"))
-        return Header(line_count=place.end), place, reasons
+        return Header(), place, reasons
     for index, line in enumerate(inside, first):
         if line != "#" and not line.startswith("# "):
             found = "a header line that does not start with `# `"
             reasons.append(reason("header.spelling", index + 1, found, "write a blank after the `#`"))
     approvals, content = _approvals(lines, place, reasons)
     fields = _fields(content, reasons)
-    header = Header(line_count=place.end, approvals=approvals, **fields)  # type: ignore[arg-type]  # by key
+    header = Header(approvals=approvals, **fields)  # type: ignore[arg-type]  # by key
     return header, place, reasons
 
 

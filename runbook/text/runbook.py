@@ -51,7 +51,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "python"
     formats: str | None = None
     approvals: tuple[Entry, ...] = ()
-    line_count: int = 0  # lines of the text that belong to the header; 0 when there is none
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,6 @@ def test_the_normal_header_says_what_it_says() -> None:
         description="Rolling restart, one host at a time, with a health check after each.",
         owner="sre@example.com",
         environments=("staging", "prod"),
-        line_count=HEADER.count("\n") + 1,
     )
 
 
