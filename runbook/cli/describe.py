@@ -32,7 +32,10 @@ def runbook(opened: Opened) -> None:
     show.table(
         [(f"  {step.index + 1}", step.name, step.kind, _options(step), step.title) for step in found.steps]
     )
-    show.say("\napprovals:" if header.approvals else "\nno approvals")
+    if header.approvals:
+        show.say(f"\napprovals, as the text claims them; nothing was checked: runbook verify {opened.path}")
+    else:
+        show.say("\nno approvals")
     show.table([_approval(entry, found) for entry in header.approvals])
     for note in found.notes:
         show.say(f"not in normal form, line {note.line}: {note.message}")

@@ -39,7 +39,7 @@ def plain(opened: Opened) -> dict[str, object]:
         "notes": [{"code": note.code, "line": note.line, "message": note.message} for note in runbook.notes],
         "steps": [step(each) for each in runbook.steps],
         "parameters": [parameter(each) for each in runbook.parameters],
-        "approvals": [approval(each, runbook) for each in header.approvals],
+        "approvals": [{**approval(each, runbook), "checked": False} for each in header.approvals],
     }
 
 

@@ -203,10 +203,29 @@ def test_show_and_list_have_the_shape_that_scripts_rely_on(ws: Path, alice: Key)
     assert [step["name"] for step in shown["steps"]] == ["look-at-this-machine", "parameters", "disk", "load"]
     assert [parameter["name"] for parameter in shown["parameters"]] == ["folder"]
     (entry,) = shown["approvals"]
-    assert (entry["approver"], entry["stale"]) == (alice.principal, False)
+    assert (entry["approver"], entry["stale"], entry["checked"]) == (alice.principal, False, False)
     listed = told(ws, "list")
     (row,) = listed["runbooks"]
     assert (listed["schema"], row["path"], row["text"]) == (1, shown["path"], shown["text"])
+
+
+def test_show_says_that_it_did_not_check_approvals_and_names_what_does(ws: Path, alice: Key) -> None:
+    path = ws / "runbooks/look_at_this_machine.py"
+    assert "no approvals\n" in ok(ws, "show", "look")
+    approve(ws, "look", alice)
+    path.write_text(path.read_text().replace(f"approver: {alice.principal}", "approver: bob@example.com"))
+
+    shown = ok(ws, "show", "look")
+
+    heading, command = (
+        "approvals, as the text claims them; nothing was checked: ",
+        f"verify {path.relative_to(ws)}",
+    )
+    assert f"\n\n{heading}runbook {command}\n  bob@example.com" in shown
+    assert told(ws, "show", "look")["approvals"][0]["checked"] is False
+    checked = inside(ws, *command.split())
+    assert checked.code == 1
+    assert "prod, interactive: REFUSED" in checked.out
 
 
 def test_verify_has_the_shape_that_scripts_rely_on(ws: Path, alice: Key, bob: Key) -> None:
