@@ -126,6 +126,37 @@ def test_an_approval_of_a_proposal_checks_with_nothing_but_ssh_keygen(
     assert f"parameters: {said['exact']}" in statement
 
 
+def test_statement_prints_what_was_signed_of_a_proposal_and_of_its_run(
+    ws: Path, alice: Key, bob: Key, tmp_path: Path
+) -> None:
+    said = proposed(ws, "--json").json
+    folder = ExecutionFolder(ws / said["proposed"])
+    none = inside(ws, "statement", folder.id)
+    assert (none.code, f"error: {folder.id}: there is no approval in it" in none.err) == (2, True), none.err
+    sign(ws, said, alice)
+    sign(ws, said, bob)
+    before = inside(ws, "statement", folder.id, "--json").json["statements"]
+    assert inside(ws, "run", folder.id).code == 0
+    (ws / ".runbook/policy.toml").unlink()  # what was signed names the workspace of then
+
+    after = inside(ws, "statement", folder.id, "--json").json["statements"]
+
+    assert after == before
+    assert sorted(each["principal"] for each in after) == [alice.principal, bob.principal]
+    for each in after:
+        assert f"parameters: {said['exact']}" in each["statement"]
+        (tmp_path / "sig").write_text(each["signature"])
+        people = ("-f", ws / ".runbook/allowed_signers", "-I", each["principal"])
+        words = ["ssh-keygen", "-Y", "verify", "-n", "approval.v1@signed-runbook", *people]
+        done = subprocess.run(
+            [*words, "-s", tmp_path / "sig"],
+            input=each["statement"].encode(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_evidence_of_approved_values_that_was_changed_is_noticed(ws: Path, alice: Key, bob: Key) -> None:
     said = proposed(ws, "--json").json
     sign(ws, said, alice)
