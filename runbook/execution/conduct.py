@@ -85,7 +85,7 @@ class Conduct:
             ]
             self._unresolved += [  # which text a new kernel gets is for a person to say
                 name
-                for name, step in self._steps.items()
+                for name, step in reversed(self._steps.items())  # the last of them is asked about first
                 if self._states.get(name) == "deviated" and "setup" in step.tags
             ]
 
@@ -101,9 +101,8 @@ class Conduct:
         step = self._steps[action.step]
         state, self._ran = self._before
         self._attempts[step.name] -= 1
-        if state is None:
-            del self._states[step.name]
-        else:
+        self._states.pop(step.name)
+        if state is not None:
             self._states[step.name] = state
         self._going = False
         if action.edit is not None:
@@ -171,6 +170,7 @@ class Conduct:
                 self._edits.drop(question.step)
                 self._leave_out(question.step, words)
             case "continue":
+                self._cleared = None
                 self._edits.drop(question.step)
                 self._unresolved.remove(question.step)
                 self._pass_by(question.step)
@@ -321,6 +321,8 @@ class Conduct:
         choices = [
             choice for choice in CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
         ]
+        if asks == "second" and step.name in self._unresolved:  # it has run: nobody can leave it out any more
+            choices = ["continue" if choice == "skip" else choice for choice in choices]
         if self._detours:  # an undo that was asked for can be given up again
             choices = [choice for choice in choices if choice not in ("go", "undo")]
         if not self._may_edit(step):

@@ -117,9 +117,11 @@ def _next_record(file: BinaryIO) -> tuple[SpoolRecord, int] | None:
         return None
     parts, at = [], 0
     while at < size:
-        (length,) = PART_HEAD.unpack_from(body, at)
-        at += PART_HEAD.size + length
-        parts.append(body[at - length : at])
+        head = body[at : at + PART_HEAD.size]
+        if len(head) < PART_HEAD.size or at + PART_HEAD.size + int.from_bytes(head, "big") > size:
+            return None  # what no writer of ours wrote
+        at += PART_HEAD.size + int.from_bytes(head, "big")
+        parts.append(body[at - int.from_bytes(head, "big") : at])
     return SpoolRecord(number=number, parts=tuple(parts)), RECORD_HEAD.size + size
 
 

@@ -4,7 +4,6 @@ An edge; starts nothing and decides nothing. What the kernel published after the
 back from the spool, in order and once; what can't be known is told as a `gap`.
 """
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -192,7 +191,7 @@ def _requests(spool: Path, past: Past) -> dict[str, str]:
     if past.open is None:
         return found
     for record in SpoolReader(spool, after=past.spooled).records():
-        parent = json.loads(record.parts[1])
+        parent = read_parts(record.parts)["parent_header"]  # whatever a step made of it
         is_ours = parent.get("session") in past.sessions and parent.get("msg_type") == "execute_request"
         if is_ours:
             found.setdefault(str(parent.get("msg_id")), past.open.step)

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.errors import InputError
-from runbook.evidence.events import StepState
+from runbook.evidence.events import Event, StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.execution.actions import Ask, Attest, End, Note, Run, Settle, Skip
 from runbook.execution.conduct import Conduct
+from runbook.execution.past import Gatherer
 from runbook.execution.questions import Answer, Choice, Question
 
 
@@ -469,3 +470,52 @@ def test_whatever_is_answered_no_step_runs_unasked_and_every_run_ends(data: st.D
     for name, state in conduct.states.items():
         if state == "succeeded":
             assert any(line.startswith(f"run {name} ") and line.endswith(" succeeded") for line in lines)
+
+
+def asked(conduct: Conduct) -> Question:
+    action = conduct.next()
+    assert isinstance(action, Ask)
+    return action.question
+
+
+def say(conduct: Conduct, choice: Choice) -> None:
+    question = conduct.open_question or asked(conduct)
+    conduct.answered(Answer(question=question.number, choice=choice, words="words"), by="op@host")
+
+
+def test_a_step_that_has_run_is_not_left_out_while_a_second_person_is_waited_for() -> None:
+    """It would be called skipped, and asked about again."""
+    conduct = Conduct([step("a", "confirm"), step("b")], unattended=False, approved=True, by="op@host")
+    conduct.seconded = {"a": "a waits for somebody of sre."}
+    say(conduct, "run")
+    assert "skip" in asked(conduct).choices  # nothing of it has run yet
+    conduct.confirmed()
+    assert isinstance(conduct.next(), Run)
+    conduct.ended("a", "failed")
+    say(conduct, "retry")
+    second = asked(conduct)
+
+    assert (second.asks, second.choices) == ("second", ("continue", "note", "stop"))
+    say(conduct, "continue")
+    assert (asked(conduct).step, conduct.states["a"]) == ("b", "failed")
+
+
+def test_edited_setup_steps_are_asked_about_in_their_order_after_a_cold_resume() -> None:
+    steps = [step("one", "setup"), step("two", "setup"), step("three")]
+    gatherer = Gatherer(steps)
+    for number, name in enumerate(("one", "two")):
+        for kind, told in (
+            ("step-started", {"step": name, "attempt": 1, "deviation": {"text": "1"}}),
+            ("step-ended", {"step": name, "attempt": 1, "state": "deviated"}),
+        ):
+            gatherer.feed(Event(seq=number, prev="", t="", m=0, kind=kind, payload=told))
+    conduct = Conduct(steps, unattended=False, approved=True, by="op@host")
+    conduct.take_up(gatherer.past(), renewed=True)
+
+    found = []
+    for _ in range(3):
+        question = asked(conduct)
+        found.append(f"{question.asks} {question.step}")
+        if question.asks == "failed":
+            say(conduct, "continue")
+    assert found == ["failed one", "failed two", "start three"]

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,20 @@ def test_a_bit_that_turned_ends_the_reading_there_and_never_gives_wrong_bytes(tm
 
     assert [record.parts for record in reader.records()] == [(b"one",)]
     assert reader.end().torn > 0
+
+
+@pytest.mark.parametrize("body", [b"\0\0", b"\0\0\0\1", b"\0\0\0\1ab", b"\xff\xff\xff\xffab"])
+def test_a_record_whose_parts_do_not_fill_it_ends_the_reading_there(tmp_path: Path, body: bytes) -> None:
+    folder = _folder(tmp_path)
+    _write(folder, [[b"one"]])
+    crc = zlib.crc32(body, zlib.crc32((2).to_bytes(8, "big")))
+    made = RECORD_HEAD.pack(len(body), crc, 2) + body
+    with _last_segment(folder).open("ab") as file:
+        file.write(made)
+
+    reader = SpoolReader(folder)
+    assert [record.parts for record in reader.records()] == [(b"one",)]
+    assert reader.end().torn == len(made)
 
 
 def test_a_reader_beside_the_writer_sees_every_record_once(tmp_path: Path) -> None:

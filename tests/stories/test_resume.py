@@ -16,6 +16,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal, whole_payload
 from runbook.evidence.verification import verify_execution
 from runbook.execution import launch
+from runbook.execution.questions import Answer, Question
 from tests.execution.staging import Script, Stage, is_running, script, until
 
 TICKING = """
@@ -306,6 +307,79 @@ def test_what_the_spool_lost_is_a_gap(stage: Stage) -> None:
     (gap,) = events(folder, "gap")
     assert (gap.text("what"), gap.text("step")) == ("the kernel died while it published", "ticking")
     assert texts(folder).endswith("tick 19\n")
+    require_true(folder)
+
+
+@pytest.mark.parametrize("how", ["resume", "seal"])
+def test_what_is_no_message_in_the_spool_keeps_nobody_from_ending_the_run(stage: Stage, how: str) -> None:
+    execution = stage.plan("""
+        # %% odd
+        import pathlib, time
+        print("here", flush=True)
+        while not pathlib.Path("alone").exists():
+            time.sleep(0.02)
+        kernel = get_ipython().kernel
+        for part in (b"\\xff\\xfe", b"{", b"[]", b"5", b"1" * 5000):
+            parts = [part] * 4
+            kernel.iopub_socket.send_multipart([b"stream", b"<IDS|MSG>", kernel.session.sign(parts), *parts])
+        print("all " + "published", flush=True)
+        time.sleep(60)
+        """)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until_printed(folder, b"here\\n")
+        kernel = stage.kill_supervisor(execution)
+        assert kernel is not None
+        (execution / "work" / "alone").touch()
+        until(lambda: any(b"all published" in each.read_bytes() for each in folder.spool.glob("*.spool")))
+        os.kill(kernel, signal.SIGKILL)
+        until(lambda: not is_running(kernel))
+
+    if how == "seal":
+        launch.seal(execution, workspace=stage.workspace, around=stage.around)
+    else:
+        with stage.start(execution, task="resume") as session:
+            session.drive(script("stop"))
+
+    assert folder.is_sealed()
+    assert stage.states(execution) == {"odd": "unknown"}
+    assert texts(folder).endswith("all published\n")
+    assert len([event for event in events(folder, "message") if event.text("type") == "unknown"]) == 5
+    require_true(folder)
+
+
+def test_an_edited_step_that_ended_alone_is_sealed_as_a_deviation(stage: Stage) -> None:
+    """The kernel says "ok" of what somebody wrote in the place of the reviewed source."""
+    edited = """
+import pathlib, time
+print("here", flush=True)
+while not pathlib.Path("alone").exists():
+    time.sleep(0.02)
+"""
+
+    class Editor(Script):
+        def ask(self, question: Question, wake: int) -> Answer:
+            return Answer(question=question.number, choice="edit", words="why", source=edited.strip())
+
+        def show(self, event: Event) -> None:
+            super().show(event)
+            if "here\n" in self.texts():
+                raise KeyboardInterrupt
+
+    execution = stage.plan("# %% a\nprint('a')\n", unattended=False)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60) as session, pytest.raises(KeyboardInterrupt):
+        session.drive(Editor())
+    kernel = stage.kill_supervisor(execution)
+    assert kernel is not None
+    (execution / "work" / "alone").touch()
+    until(lambda: any(b"runbook_reply" in each.read_bytes() for each in folder.spool.glob("*.spool")))
+
+    launch.seal(execution, workspace=stage.workspace, around=stage.around)
+
+    assert stage.states(execution) == {"a": "deviated"}
+    (ended,) = events(folder, "step-ended")
+    assert (ended.text("state"), ended.text("reply")) == ("deviated", "ok")
     require_true(folder)
 
 
