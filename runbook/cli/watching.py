@@ -21,7 +21,8 @@ def status(
     """List the runs that live now, and those whose supervisor died."""
     from runbook.verbs.history import execution_path, living
 
-    here = workspace(surroundings())
+    around = surroundings()
+    here = workspace(around)
     runs = living(here)
     if json:
         rows = [
@@ -46,7 +47,21 @@ def status(
         if run.waiting and not short:
             show.say(f"  waits: {run.waiting}")
         if not run.alive and not short:
-            show.say(f"  its supervisor died: `runbook resume {run.id}` goes on with it; --seal only seals")
+            show.say(f"  {_died(here, run.id, around)}")
+
+
+def _died(here: Any, identity: str, around: Any) -> str:
+    """What became of a run without a supervisor, and what to do about it."""
+    from runbook.errors import RunbookError
+    from runbook.verbs.history import require_ours
+
+    try:
+        require_ours(here, identity, around=around)
+    except RunbookError as error:
+        return f"no supervisor is here, and none can go on with it: {error.message}" + (
+            f"; {error.hint}" if error.hint else ""
+        )
+    return f"its supervisor died: `runbook resume {identity}` goes on with it; --seal only seals"
 
 
 def _words(run: Any) -> Iterator[str]:

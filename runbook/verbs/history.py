@@ -6,6 +6,7 @@ import msgspec
 
 from runbook.errors import RunbookError
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.plan_file import PLAN_LIMIT_BYTES, read_evidence
 from runbook.evidence.summary import Summary, summaries
 from runbook.workspace import Surroundings, Workspace
 
@@ -59,6 +60,16 @@ def _with_processes(workspace: Workspace, each: Summary) -> Summary:
     except RunbookError:  # it has ended meanwhile
         return each
     return msgspec.structs.replace(each, supervisor=held.supervisor, kernel=held.kernel)
+
+
+def require_ours(workspace: Workspace, identity: str, *, around: Surroundings) -> None:
+    """Raise RunbookError when this user has not begun this run here, so that nobody here can go on with it: a
+    copy of its folder, or a run of somebody else."""
+    from runbook.execution import registry  # here: `status` is light while nothing has died
+
+    folder = ExecutionFolder(execution_path(workspace, identity))
+    plan = read_evidence(folder, "plan.json", limit_bytes=PLAN_LIMIT_BYTES)
+    registry.require_begun_here(around.state_folder, folder, plan)
 
 
 def execution_path(workspace: Workspace, identity: str) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from runbook.evidence.verification import verify_execution
 from runbook.execution import launch
 from runbook.execution.questions import Answer, Question
 from tests.execution.staging import Script, Stage, is_running, script, until
+from tests.program import program
 
 TICKING = """
     # %% Ready name="ready" tags=["setup"]
@@ -273,6 +275,24 @@ def test_a_copied_or_edited_run_is_not_taken_up(stage: Stage) -> None:
     folder.plan.write_bytes(folder.plan.read_bytes().replace(b"scratch", b"scratcH", 1))
     with pytest.raises(RefusedError, match=r"plan\.json is not what it was"):
         stage.start(execution, task="resume")
+
+
+def test_status_advises_resume_for_a_run_of_ours_and_not_for_a_copy_of_it(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    execution = stage.plan(TICKING)
+    with stage.start(execution):
+        until_printed(ExecutionFolder(execution), b"tick 3")
+        stage.kill_both(execution)
+    copy = tmp_path_factory.mktemp("copy") / "w"
+    shutil.copytree(stage.root, copy, symlinks=True)
+
+    ours, copied = program(stage.root, "status").out, program(copy, "status").out
+
+    assert f"its supervisor died: `runbook resume {execution.name}` goes on with it" in ours
+    assert execution.name in copied
+    assert "none can go on with it: " in copied
+    assert "runbook resume" not in copied
 
 
 def test_an_idle_script_is_asked_nothing(stage: Stage) -> None:
