@@ -45,13 +45,21 @@ def decode_toml(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 1 <
     return _convert(plain, kind, tuple(_toml_places(text)), name, ConfigError)
 
 
+def _require_whole(plain: object) -> None:
+    """Raise ValueError for half a character, which JSON can spell and which is no text."""
+    try:
+        json.dumps(plain, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a surrogate pair, which is no text") from error
+
+
 def decode_json(data: bytes, kind: type[T], *, name: str, limit_bytes: int = 64 << 20) -> T:
     """Read JSON into `kind`; duplicate keys and NaN are refused. Raises FormatError naming file and key."""
     text = _text(data, name, limit_bytes, FormatError)
     try:
         plain = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-        if _HALF.search(text):  # maybe half a character, which is no text
-            json.dumps(plain, ensure_ascii=False).encode("utf-8")
+        if _HALF.search(text):
+            _require_whole(plain)
     except json.JSONDecodeError as error:
         raise FormatError(f"not JSON: {error.msg}", subject=name, line=error.lineno) from error
     except (ValueError, RecursionError) as error:

@@ -114,7 +114,7 @@ WRONG_JSON = [
     (b'{"version": 1, "version": 1}', "not JSON: the key 'version' twice"),
     (b'{"version": 1, "rules": [{"paths": [], "paths": []}]}', "not JSON: the key 'paths' twice"),
     (b'{"version": NaN}', "not JSON: the number NaN"),
-    (b'{"version": "\\ud800"}', "not JSON: 'utf-8' codec can't encode character"),
+    (b'{"version": "\\ud800"}', "not JSON: half of a surrogate pair, which is no text"),
     (b'{"version": Infinity}', "not JSON: the number Infinity"),
     (b'{"version": 1, "x": 2}', "unknown key 'x'"),
     (b'{"version": 1, "environments": {"a": {"max_age": 1}}}', "(at environments.a.max_age)"),

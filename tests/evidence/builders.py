@@ -68,6 +68,8 @@ def _cell_text(cell: Cell) -> str:
 
 def planned(cells: Sequence[Cell]) -> tuple[PlannedStep, ...]:
     """The steps of these cells as an attended run of all of them plans them."""
+    if not cells:
+        return ()
     manner = Manner(unattended=False, dry_run=False, selection=Selection(), names={"environment": "prod"})
     return planned_steps(require(text_of(cells).encode(), name="x.py").steps, manner)
 
