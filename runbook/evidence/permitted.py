@@ -13,9 +13,9 @@ from runbook.approval.decision import decide
 from runbook.approval.limits import requirements_of
 from runbook.approval.policy import Requirements
 from runbook.approval.trusted import Trust
-from runbook.approval.verdict import Counted, Request, Verdict, Why
+from runbook.approval.verdict import Request, Verdict, Why
 from runbook.evidence.plan import CountedApproval, PlanRecord
-from runbook.instants import stamp
+from runbook.evidence.planned import planned_approval
 from runbook.text.includes import Tree
 from runbook.text.runbook import Entry, Runbook
 
@@ -68,13 +68,13 @@ def _decided(plan: PlanRecord, verdict: Verdict) -> Iterator[str]:
     if verdict.answer != ("needs-reason" if expired else "permitted"):  # 1
         first = verdict.reasons[0].message if verdict.reasons else "no approval of it had expired"
         yield f"was not permitted so when it began: {first}"
-    yield from _differences(plan.counted, tuple(_planned(one) for one in verdict.counted))  # 2
+    yield from _differences(plan.counted, tuple(planned_approval(one) for one in verdict.counted))  # 2
 
 
 def _recovery(
     plan: PlanRecord, entries: Sequence[Entry], requirements: Requirements, trust: Trust
 ) -> Iterator[str]:
-    found = [_planned(one.counted()) for one in _authentic(plan, entries, trust)]
+    found = [planned_approval(one.counted()) for one in _authentic(plan, entries, trust)]
     yield from _differences(plan.counted, [one for one in found if one in plan.counted])
     people = {one.principal for one in plan.counted}
     for quota in requirements.quotas:
@@ -99,16 +99,6 @@ def _is_about(entry: Entry, plan: PlanRecord) -> bool:
         and plan.environment in entry.environments
         and (plan.kind == "interactive" or entry.allows == "unattended")
         and entry.parameters in (None, f"exact:{plan.values_digest}")
-    )
-
-
-def _planned(one: Counted) -> CountedApproval:
-    return CountedApproval(
-        principal=one.principal,
-        approval=one.approval,
-        fingerprint=one.fingerprint,
-        issued=stamp(one.issued),
-        expires=stamp(one.expires),
     )
 
 

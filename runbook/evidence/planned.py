@@ -1,4 +1,5 @@
-"""Which steps will run: what the plan says of each step before the start. Pure (DESIGN §7.3).
+"""What the plan says before the start: which steps will run, with which values, on which approvals. Pure
+(DESIGN §7.3).
 
 Everything that can be known beforehand is decided here, so that what will be skipped is said first, and so
 that the same plan read back says the same: to who runs it, and to who checks what ran.
@@ -10,12 +11,15 @@ from typing import Literal
 
 import msgspec
 
+from runbook.approval.verdict import Counted
 from runbook.canonical import hex_digest
 from runbook.errors import FormatError, InputError, NotFoundError, RefusedError, UsageError
-from runbook.evidence.plan import PlannedStep
+from runbook.evidence.plan import CountedApproval, PlannedStep, PlannedValue
+from runbook.instants import stamp
 from runbook.text import when
 from runbook.text.injection import DECLARATION, TAG
 from runbook.text.runbook import Step
+from runbook.text.values import Value
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +76,28 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     selection: Selection
     names: Mapping[str, object]
+
+
+def planned_value(one: Value) -> PlannedValue:
+    """A value as the plan has it: of a secret where it is, and never what."""
+    return PlannedValue(
+        name=one.name,
+        type_text=one.type_text,
+        literal=one.literal,
+        origin=one.origin,
+        source=str(one.value) if one.secret else None,
+    )
+
+
+def planned_approval(one: Counted) -> CountedApproval:
+    """An approval that counted, as the plan has it."""
+    return CountedApproval(
+        principal=one.principal,
+        approval=one.approval,
+        fingerprint=one.fingerprint,
+        issued=stamp(one.issued),
+        expires=stamp(one.expires),
+    )
 
 
 def planned_steps(steps: Sequence[Step], manner: Manner) -> tuple[PlannedStep, ...]:

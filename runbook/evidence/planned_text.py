@@ -13,7 +13,7 @@ from runbook.evidence import planned as planning
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlannedValue, PlanRecord
 from runbook.evidence.plan_file import read_evidence
-from runbook.evidence.planned import Manner, selection_from
+from runbook.evidence.planned import Manner, planned_value, selection_from
 from runbook.text.injection import inject
 from runbook.text.reader import read
 from runbook.text.runbook import Runbook, Step
@@ -70,17 +70,7 @@ def require_values(runbook: Runbook, plan: PlanRecord) -> tuple[Value, ...]:
         ) from error
     if values_digest(values) != plan.values_digest:  # 2
         raise EvidenceDamaged("its values are not those of its digest", subject="plan.json")
-    due = tuple(
-        PlannedValue(
-            name=one.name,
-            type_text=one.type_text,
-            literal=one.literal,
-            origin=one.origin,
-            source=str(one.value) if one.secret else None,
-        )
-        for one in values
-    )
-    if due != plan.values:  # 3
+    if tuple(planned_value(one) for one in values) != plan.values:  # 3
         raise EvidenceDamaged("its values are not what the text makes of them", subject="plan.json")
     return values
 

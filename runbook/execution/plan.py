@@ -8,17 +8,22 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from runbook.approval.decision import SCRATCH, Counted, Permission
+from runbook.approval.decision import SCRATCH, Permission
 from runbook.errors import RefusedError, UsageError
 from runbook.evidence.plan import (
     PLAN_SCHEMA,
-    CountedApproval,
     GivenApproval,
     PlannedStep,
-    PlannedValue,
     PlanRecord,
 )
-from runbook.evidence.planned import Manner, Selection, is_guarded, planned_steps
+from runbook.evidence.planned import (
+    Manner,
+    Selection,
+    is_guarded,
+    planned_approval,
+    planned_steps,
+    planned_value,
+)
 from runbook.execution.brought import planned_files
 from runbook.instants import stamp
 from runbook.text.includes import Tree
@@ -172,17 +177,8 @@ def _record(
         approved=verdict.approved,
         expired_reason=permission.reason,
         trust=verdict.trust,
-        counted=tuple(_counted(one) for one in verdict.counted),
-        values=tuple(
-            PlannedValue(
-                name=one.name,
-                type_text=one.type_text,
-                literal=one.literal,
-                origin=one.origin,
-                source=str(one.value) if one.secret else None,
-            )
-            for one in values
-        ),
+        counted=tuple(planned_approval(one) for one in verdict.counted),
+        values=tuple(planned_value(one) for one in values),
         values_digest=values_digest(values),
         steps=steps,
         workspace=facts.workspace,
@@ -200,14 +196,4 @@ def _record(
         expires=stamp(facts.created + terms.life),
         proposal=facts.proposal,
         given=facts.given,
-    )
-
-
-def _counted(one: Counted) -> CountedApproval:
-    return CountedApproval(
-        principal=one.principal,
-        approval=one.approval,
-        fingerprint=one.fingerprint,
-        issued=stamp(one.issued),
-        expires=stamp(one.expires),
     )

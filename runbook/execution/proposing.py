@@ -18,8 +18,7 @@ from runbook.evidence import folder as folders
 from runbook.evidence import given as giving
 from runbook.evidence import proposal as proposals
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.plan import PlannedValue
-from runbook.evidence.planned import Manner, planned_steps, selection_from
+from runbook.evidence.planned import Manner, planned_steps, planned_value, selection_from
 from runbook.evidence.proposal import PROPOSAL_SCHEMA, ProposalRecord
 from runbook.execution import plan_folder
 from runbook.execution.plan import Plan, Terms
@@ -79,10 +78,7 @@ def propose(
         kind="unattended" if terms.unattended else "interactive",
         dry_run=terms.dry_run,
         selection=terms.selection.said,
-        values=tuple(
-            PlannedValue(name=one.name, type_text=one.type_text, literal=one.literal, origin=one.origin)
-            for one in values
-        ),
+        values=tuple(planned_value(one) for one in values),
         values_digest=values_digest(values),
         operator=around.login,
         host=around.host,
