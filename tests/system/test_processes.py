@@ -250,7 +250,7 @@ def test_a_program_that_a_person_works_with_gets_the_terminal_and_ctrl_c() -> No
     """The editor sees a terminal on all three streams; Ctrl-C reaches it, and we go on afterwards."""
     editor = (
         "import os, signal, sys, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: (print('interrupted', flush=True), sys.exit(5)))\n"
+        "signal.signal(signal.SIGINT, lambda *_: (os.write(1, b'interrupted\\n'), sys.exit(5)))\n"
         "print('editing', all(os.isatty(n) for n in (0, 1, 2)), flush=True)\n"
         "time.sleep(60)\n"
     )
