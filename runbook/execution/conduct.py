@@ -6,7 +6,7 @@ never answers itself, but for `confirm` and `danger` in an unattended run: the a
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -20,38 +20,21 @@ from runbook.execution.edits import Edits
 from runbook.execution.order import checking, is_declaration, ordered, undoing
 from runbook.execution.past import DONE_WELL, Past
 from runbook.execution.questions import Answer, Asks, Question
+from runbook.execution.terms import Terms
 
 _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
 
 
 class Conduct:
-    """The state of one run. `steps` are the plan's, in the order of the text; `undo`: see `order`.
+    """The state of one run. `steps` are the plan's, in the order of the text; `by`: who starts it."""
 
-    `deviations`: whether a step may be run as somebody edited it. An edit counts for one attempt.
-    `seconded`: the steps that somebody else must confirm, with the words of that question; set before the
-    run goes on. They run as they were reviewed: who confirms has read that.
-    """
-
-    seconded: Mapping[str, str] = {}
-
-    def __init__(
-        self,
-        steps: Sequence[PlannedStep],
-        *,
-        unattended: bool,
-        approved: bool,
-        by: str,
-        undo: Sequence[str] = (),
-        deviations: bool = False,
-    ) -> None:
+    def __init__(self, steps: Sequence[PlannedStep], terms: Terms, *, by: str) -> None:
         self._steps = {step.name: step for step in steps}
-        self._order = ordered(steps, undo=undo)
+        self._terms = terms
+        self._order = ordered(steps, undo=terms.undo)
         self._at = 0
-        self._unattended = unattended
-        self._approved = approved
         self._by = by  # who let the run go on last
-        self._going = unattended
-        self._deviations = deviations
+        self._going = terms.unattended
         self._edits = Edits({step.name: step.source for step in steps})
         self._queue: deque[Action] = deque()
         self._states: dict[str, StepState] = {}
@@ -107,7 +90,7 @@ class Conduct:
         self._going = False
         if action.edit is not None:
             self._edits.put(step.name, action.edit)
-        if self._unattended:
+        if self._terms.unattended:
             self._end = "stopped"
             return End(reason="stopped")
         ask = self._ask(step, "failed" if step.name in self._unresolved else "held")
@@ -144,7 +127,7 @@ class Conduct:
         elif state not in DONE_WELL:
             if step not in self._unresolved:
                 self._unresolved.append(step)
-            self._going = self._unattended
+            self._going = self._terms.unattended
             return
         if step in self._unresolved:
             self._unresolved.remove(step)
@@ -222,7 +205,7 @@ class Conduct:
     @property
     def is_attended(self) -> bool:
         """Whether there may be somebody to ask."""
-        return not self._unattended
+        return not self._terms.unattended
 
     @property
     def open_question(self) -> Question | None:
@@ -267,10 +250,10 @@ class Conduct:
             "danger" if "danger" in step.tags else "confirm" if "confirm" in step.tags else None
         )
         if guard is not None:
-            if not self._unattended:
+            if not self._terms.unattended:
                 return self._ask(step, guard)
             self._cleared = step.name
-            how: Literal["approval", "default"] = "approval" if self._approved else "default"
+            how: Literal["approval", "default"] = "approval" if self._terms.approved else "default"
             return Settle(question=self._question(step, guard), choice="run", how=how)
         asked_for = bool(self._detours) or step.checks is not None or is_declaration(step)
         if not self._going and not asked_for:
@@ -282,19 +265,19 @@ class Conduct:
         state = self._states[step.name]
         if self._cleared == step.name:
             return self._begin(step)
-        by_itself = not self._edits.was_edited(step.name) and step.name not in self.seconded
+        by_itself = not self._edits.was_edited(step.name) and step.name not in self._terms.seconded
         if by_itself and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
             return self._run(step, by="text")
-        if self._unattended:
+        if self._terms.unattended:
             self._end = "failed"
             return End(reason="failed")
         return self._ask(step, "failed")
 
     def _begin(self, step: PlannedStep) -> Action:
         """Run the step that was let run, once somebody else has confirmed it where that is asked for."""
-        if step.name in self.seconded and step.name not in self._confirmed:
+        if step.name in self._terms.seconded and step.name not in self._confirmed:
             question = self._ask(step, "second").question
-            self._asked = msgspec.structs.replace(question, words=self.seconded[step.name])
+            self._asked = msgspec.structs.replace(question, words=self._terms.seconded[step.name])
             return Ask(question=self._asked)
         self._cleared = None
         self._confirmed.discard(step.name)
@@ -352,8 +335,8 @@ class Conduct:
         self._going = going
 
     def _may_edit(self, step: PlannedStep) -> bool:
-        is_open = step.kind == "code" and not is_declaration(step) and step.name not in self.seconded
-        return self._deviations and is_open
+        is_open = step.kind == "code" and not is_declaration(step) and step.name not in self._terms.seconded
+        return self._terms.deviations and is_open
 
     def _edit(self, question: Question, edit: Edit) -> None:
         """Run the step as edited; where its name has to be typed, that is asked again."""

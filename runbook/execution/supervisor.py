@@ -58,6 +58,7 @@ from runbook.execution.plan import Plan
 from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
 from runbook.execution.taking_up import TakenUp
+from runbook.execution.terms import Terms
 from runbook.kit.forms import SHORTEST
 from runbook.system import clock, files, processes
 from runbook.text.secret import Hidden
@@ -239,20 +240,20 @@ class _Run:
             chronicle.has_secrets = True
             chronicle.discretion = Discretion(self.secrets, taken_up=self.taken is not None)
         self._open(chronicle)
-        conduct = Conduct(
-            record.steps,
+        terms = Terms(
             # Whoever takes a run up is there to be asked, also where the first start needed nobody.
             unattended=record.kind == "unattended" and self.taken is None,
             approved=record.approved,
-            by=self._handed.who,
-            undo=plan_folder.selection_of(record).undo,
+            undo=tuple(plan_folder.selection_of(record).undo),
             deviations=deviating.are_allowed(self._plan),
+            seconded=seconding.seconded(self._plan),
         )
+        conduct = Conduct(record.steps, terms, by=self._handed.who)
         supervision = Supervision(
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
         )
         supervision.guard = self.guard
-        supervision.seconder, conduct.seconded = self.seconder, seconding.seconded(self._plan)
+        supervision.seconder = self.seconder
         proxy = await agent.open_for(record, self._around.env, self._place, chronicle)
         process, problem = self._provide(supervision, conduct, chronicle)
         self._write_lease(process)

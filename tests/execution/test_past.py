@@ -7,6 +7,7 @@ from runbook.execution.actions import Ask, End, Run
 from runbook.execution.conduct import Conduct
 from runbook.execution.past import Gatherer, Past
 from runbook.execution.questions import Answer
+from runbook.execution.terms import Terms
 from tests.execution.test_conduct import step
 
 STEPS = (
@@ -41,7 +42,7 @@ def message(name: str | None, parent: str, spooled: int, kind: str = "stream") -
 
 
 def went_on(found: Past, *, renewed: bool = False) -> Conduct:
-    conduct = Conduct(STEPS, unattended=False, approved=False, by="bob")
+    conduct = Conduct(STEPS, Terms(unattended=False, approved=False), by="bob")
     conduct.take_up(found, renewed=renewed)
     return conduct
 
@@ -187,7 +188,7 @@ def test_a_held_step_was_never_begun() -> None:
 
 
 def test_a_held_step_ends_an_unattended_run() -> None:
-    conduct = Conduct(STEPS, unattended=True, approved=True, by="bob")
+    conduct = Conduct(STEPS, Terms(unattended=True, approved=True), by="bob")
     run = conduct.next()
     assert isinstance(run, Run)
     assert conduct.hold(run, "Expired.") == End(reason="stopped")
