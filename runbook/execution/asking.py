@@ -18,6 +18,11 @@ CHOICES: dict[Asks, tuple[Choice, ...]] = {
 }
 
 
+def guard_of(step: PlannedStep) -> Asks | None:
+    """What is asked before the step in every attended run, by its tags."""
+    return "danger" if "danger" in step.tags else "confirm" if "confirm" in step.tags else None
+
+
 def require_fit(question: Question, answer: Answer) -> None:
     """Raise InputError when the answer is not one that the question takes."""
     if answer.choice not in question.choices:

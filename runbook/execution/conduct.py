@@ -15,12 +15,13 @@ from runbook.errors import InputError
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.execution.actions import Action, Ask, Attest, Edit, End, EndReason, Note, Run, Settle, Skip
-from runbook.execution.asking import CHOICES, require_fit, words_of
+from runbook.execution.asking import CHOICES, guard_of, require_fit, words_of
 from runbook.execution.edits import Edits
+from runbook.execution.leeway import Leeway
 from runbook.execution.order import checking, is_declaration, ordered, undoing
 from runbook.execution.past import DONE_WELL, Past
 from runbook.execution.questions import Answer, Asks, Question
-from runbook.execution.terms import Terms
+from runbook.execution.renewal import Renewal
 
 _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
 
@@ -28,13 +29,14 @@ _REPEATED: frozenset[StepState] = frozenset({"failed", "timed-out"})
 class Conduct:
     """The state of one run. `steps` are the plan's, in the order of the text; `by`: who starts it."""
 
-    def __init__(self, steps: Sequence[PlannedStep], terms: Terms, *, by: str) -> None:
+    def __init__(self, steps: Sequence[PlannedStep], leeway: Leeway, *, by: str) -> None:
         self._steps = {step.name: step for step in steps}
-        self._terms = terms
-        self._order = ordered(steps, undo=terms.undo)
-        self._at = 0
+        self._leeway = leeway
+        self._order = ordered(steps, undo=leeway.undo)
+        self._at = 0  # everything before it in the order is passed
+        self._passed: set[str] = set()  # what is behind this run, wherever it stands
         self._by = by  # who let the run go on last
-        self._going = terms.unattended
+        self._going = leeway.unattended
         self._edits = Edits({step.name: step.source for step in steps})
         self._queue: deque[Action] = deque()
         self._states: dict[str, StepState] = {}
@@ -42,6 +44,8 @@ class Conduct:
         self._ran: list[str] = []  # what an `undoes` step could undo, in the order it ran
         self._unresolved: list[str] = []  # steps that ended badly and wait for a word, the latest last
         self._detours: list[str] = []  # `undoes` or `checks` steps that were asked for, the first is next
+        self._renewal = Renewal(steps)
+        self._doubted: str | None = None  # the step whose end nobody knows, until its check was put in line
         self._cleared: str | None = None  # the step whose question was answered with run or go
         self._confirmed: set[str] = set()  # steps whose next attempt somebody else has confirmed
         self._asked: Question | None = None
@@ -50,34 +54,25 @@ class Conduct:
         self._before: tuple[StepState | None, list[str]] = (None, [])  # as it was before the last `Run`
 
     def take_up(self, past: Past, *, renewed: bool) -> None:
-        """Go on where a run was left. `renewed`: with a new kernel, so that declarations and `setup` steps
-        that had succeeded run again first; nothing else does without a person. Call before `next`."""
+        """Go on where a run was left. `renewed`: with a new kernel. Declarations and `setup` steps that had
+        succeeded, but not in this kernel, run again first; nothing else does without a person. Call before
+        `next`."""
         self._states = dict(past.states)
         self._attempts = dict(past.attempts)
         self._ran = list(past.ran)
         self._unresolved = list(past.unresolved)
         self._number = past.questions
         self._edits.ran_last(past.edited)
-        while self._at < len(self._order) and self._is_passed(self._order[self._at], past):
-            self._at += 1
-        if renewed:
-            self._detours = [
-                name
-                for name, step in self._steps.items()
-                if self._states.get(name) == "succeeded" and (is_declaration(step) or "setup" in step.tags)
-            ]
-            self._unresolved += [  # which text a new kernel gets is for a person to say
-                name
-                for name, step in reversed(self._steps.items())  # the last of them is asked about first
-                if self._states.get(name) == "deviated" and "setup" in step.tags
-            ]
+        self._passed = {step.name for step in self._order if past.is_behind(step)}
+        self._renewal.take_up(past, renewed=renewed)
 
     def recovered(self, step: str, state: StepState) -> None:
         """How the attempt ended that was open when the last supervisor went. One whose end is not known is
         put to its `checks` step before anything is asked."""
         self.ended(step, state)
+        self._renewal.recovered(step, state)
         if state == "unknown":
-            self._detours += self._checking(step)
+            self._doubted = step
 
     def hold(self, action: Run, words: str) -> Ask | End:
         """The step of this `Run` may not run as things stand: as if it had not been decided, and ask."""
@@ -90,16 +85,12 @@ class Conduct:
         self._going = False
         if action.edit is not None:
             self._edits.put(step.name, action.edit)
-        if self._terms.unattended:
+        if self._leeway.unattended:
             self._end = "stopped"
             return End(reason="stopped")
         ask = self._ask(step, "failed" if step.name in self._unresolved else "held")
         self._asked = msgspec.structs.replace(ask.question, words=f"{words} {ask.question.words}")
         return Ask(question=self._asked)
-
-    def _is_passed(self, step: PlannedStep, past: Past) -> bool:
-        state = past.states.get(step.name)
-        return step.will == "show" or state in DONE_WELL or state == "skipped" or step.name in past.continued
 
     def next(self) -> Action:
         """What to do now. After a `Run` call `ended`, after an `Ask` call `answered` or `stop`."""
@@ -116,18 +107,19 @@ class Conduct:
         """The attempt that `Run` asked for ended in `state`."""
         self._states[step] = state
         planned = self._steps[step]
+        self._renewal.is_done(step)
         if self._detours[:1] == [step]:
             self._detours.pop(0)
             if state in DONE_WELL and planned.undoes is not None:
                 self._detours += self._checking(step)
         elif state in DONE_WELL:
-            self._pass_by(step)
+            self._passed.add(step)
         if state == "kernel-died":
             self._end = "kernel-died"
         elif state not in DONE_WELL:
             if step not in self._unresolved:
                 self._unresolved.append(step)
-            self._going = self._terms.unattended
+            self._going = self._leeway.unattended
             return
         if step in self._unresolved:
             self._unresolved.remove(step)
@@ -156,7 +148,7 @@ class Conduct:
                 self._cleared = None
                 self._edits.drop(question.step)
                 self._unresolved.remove(question.step)
-                self._pass_by(question.step)
+                self._passed.add(question.step)
             case "done" | "decline":
                 self._attest(question.step, done=answer.choice == "done", words=words)
             case "note":
@@ -205,7 +197,7 @@ class Conduct:
     @property
     def is_attended(self) -> bool:
         """Whether there may be somebody to ask."""
-        return not self._terms.unattended
+        return not self._leeway.unattended
 
     @property
     def open_question(self) -> Question | None:
@@ -225,14 +217,18 @@ class Conduct:
             return End(reason=self._end)
         if self._detours:
             return self._approach(self._steps[self._detours[0]])
+        if self._renewal or self._doubted:
+            return self._set_up()
         if self._unresolved:
             return self._after_failure(self._steps[self._unresolved[-1]])
+        while self._at < len(self._order) and self._order[self._at].name in self._passed:
+            self._at += 1
         if self._at >= len(self._order):
             self._finish()
             return None
         step = self._order[self._at]
         if step.will == "show" or (step.checks is not None and step.name in self._states):
-            self._at += 1  # a `checks` step that a person asked for already
+            self._passed.add(step.name)  # a `checks` step that a person asked for already
             return None
         if step.will == "skip":
             return self._skip(step, step.why)
@@ -240,22 +236,40 @@ class Conduct:
             return self._skip(step, "checks", f"{step.checks} did not succeed in this run")
         return self._approach(step)
 
+    def _set_up(self) -> Action | None:
+        """What this kernel lacks comes first; only then is a step checked whose end is not known."""
+        first = self._renewal.first(self._unresolved)
+        if first is None or first == self._doubted:
+            self._detours += self._checking(self._doubted or "")
+            self._doubted = None
+            return None
+        step = self._steps[first]
+        if self._renewal.lacks(first) and self._states[first] != "deviated":
+            return self._approach(step)
+        if first not in self._unresolved:  # which text this kernel gets is for a person to say
+            self._renewal.is_done(first)
+            self._unresolved.append(first)
+        return self._after_failure(step)
+
     def _approach(self, step: PlannedStep) -> Action:
         """Run the step, or ask what has to be asked before."""
         if self._cleared == step.name:
             return self._begin(step)
         if step.kind == "manual":
             return self._ask(step, "manual")
-        guard: Asks | None = (
-            "danger" if "danger" in step.tags else "confirm" if "confirm" in step.tags else None
-        )
+        guard = guard_of(step)
         if guard is not None:
-            if not self._terms.unattended:
+            if not self._leeway.unattended:
                 return self._ask(step, guard)
             self._cleared = step.name
-            how: Literal["approval", "default"] = "approval" if self._terms.approved else "default"
+            how: Literal["approval", "default"] = "approval" if self._leeway.approved else "default"
             return Settle(question=self._question(step, guard), choice="run", how=how)
-        asked_for = bool(self._detours) or step.checks is not None or is_declaration(step)
+        asked_for = (
+            bool(self._detours)
+            or self._renewal.lacks(step.name)
+            or step.checks is not None
+            or is_declaration(step)
+        )
         if not self._going and not asked_for:
             return self._ask(step, "start")
         return self._run(step)
@@ -265,19 +279,19 @@ class Conduct:
         state = self._states[step.name]
         if self._cleared == step.name:
             return self._begin(step)
-        by_itself = not self._edits.was_edited(step.name) and step.name not in self._terms.seconded
+        by_itself = not self._edits.was_edited(step.name) and step.name not in self._leeway.seconded
         if by_itself and "idempotent" in step.tags and state in _REPEATED and 0 < attempts <= step.retries:
             return self._run(step, by="text")
-        if self._terms.unattended:
+        if self._leeway.unattended:
             self._end = "failed"
             return End(reason="failed")
         return self._ask(step, "failed")
 
     def _begin(self, step: PlannedStep) -> Action:
         """Run the step that was let run, once somebody else has confirmed it where that is asked for."""
-        if step.name in self._terms.seconded and step.name not in self._confirmed:
+        if step.name in self._leeway.seconded and step.name not in self._confirmed:
             question = self._ask(step, "second").question
-            self._asked = msgspec.structs.replace(question, words=self._terms.seconded[step.name])
+            self._asked = msgspec.structs.replace(question, words=self._leeway.seconded[step.name])
             return Ask(question=self._asked)
         self._cleared = None
         self._confirmed.discard(step.name)
@@ -301,15 +315,18 @@ class Conduct:
         self._number += 1
         undo = undoing(self._steps.values(), self._ran)
         check = self._checking(step.name)
-        choices = [
-            choice for choice in CHOICES[asks] if (choice != "undo" or undo) and (choice != "check" or check)
-        ]
+        is_aside = bool(self._detours) or self._renewal.lacks(
+            step.name
+        )  # what was asked for can be given up again
+        unfit = {
+            "undo": is_aside or not undo,
+            "check": not check,
+            "go": is_aside,
+            "edit": not self._may_edit(step),
+        }
+        choices = [choice for choice in CHOICES[asks] if not unfit.get(choice)]
         if asks == "second" and step.name in self._unresolved:  # it has run: nobody can leave it out any more
             choices = ["continue" if choice == "skip" else choice for choice in choices]
-        if self._detours:  # an undo that was asked for can be given up again
-            choices = [choice for choice in choices if choice not in ("go", "undo")]
-        if not self._may_edit(step):
-            choices = [choice for choice in choices if choice != "edit"]
         return Question(
             number=self._number,
             step=step.name,
@@ -335,8 +352,8 @@ class Conduct:
         self._going = going
 
     def _may_edit(self, step: PlannedStep) -> bool:
-        is_open = step.kind == "code" and not is_declaration(step) and step.name not in self._terms.seconded
-        return self._terms.deviations and is_open
+        is_open = step.kind == "code" and not is_declaration(step) and step.name not in self._leeway.seconded
+        return self._leeway.deviations and is_open
 
     def _edit(self, question: Question, edit: Edit) -> None:
         """Run the step as edited; where its name has to be typed, that is asked again."""
@@ -348,19 +365,18 @@ class Conduct:
         if self._detours:  # an `undoes` step that is not wanted after all may be wanted later
             self._detours.pop(0)
             return
+        if self._renewal.lacks(step):
+            self._renewal.is_done(step)
+            return
         self._queue.append(Skip(step=step, reason="operator", words=words))
         self._states[step] = "skipped"
-        self._pass_by(step)
+        self._passed.add(step)
 
     def _attest(self, step: str, *, done: bool, words: str) -> None:
         self._queue.append(Attest(step=step, done=done, by=self._by, words=words))
         if done:
             self._ran.append(step)
         self.ended(step, "attested" if done else "declined")
-
-    def _pass_by(self, step: str) -> None:
-        if self._at < len(self._order) and self._order[self._at].name == step:
-            self._at += 1
 
     def _is_moot(self, checked: str) -> bool:
         """Whether a `checks` step has nothing to check: its step was to run here, and did not succeed."""
@@ -370,7 +386,7 @@ class Conduct:
         return self._states.get(checked) not in DONE_WELL
 
     def _skip(self, step: PlannedStep, reason: str, words: str = "") -> Skip:
-        self._at += 1
+        self._passed.add(step.name)
         self._states[step.name] = "skipped"
         return Skip(step=step.name, reason=reason, words=words)
 

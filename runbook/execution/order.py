@@ -10,6 +10,11 @@ def is_declaration(step: PlannedStep) -> bool:
     return "parameters" in step.tags or "injected-parameters" in step.tags
 
 
+def sets_up(step: PlannedStep) -> bool:
+    """Whether a kernel that did not run the step is not ready for the others."""
+    return is_declaration(step) or "setup" in step.tags
+
+
 def ordered(steps: Sequence[PlannedStep], *, undo: Sequence[str] = ()) -> tuple[PlannedStep, ...]:
     """The steps by position, without those that undo, and each `checks` step right after what it checks.
 

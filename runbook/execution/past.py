@@ -42,6 +42,12 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bool  # its last word is there; what a crash kept from being written is the seal behind it
     edited: frozenset[str]  # the steps whose last attempt was an edited one
     ended: int  # the number of the last kernel whose end was told, 0 for none; they count from 1
+    here: frozenset[str]  # the steps that the newest kernel was sent
+
+    def is_behind(self, step: PlannedStep) -> bool:
+        """Whether a run that goes on leaves the step alone."""
+        state = self.states.get(step.name)
+        return step.will == "show" or state in DONE_WELL or state == "skipped" or step.name in self.continued
 
 
 class Gatherer:
@@ -61,6 +67,7 @@ class Gatherer:
         self._sessions: set[str] = set()
         self._spooled = 0
         self._kernel_ended = 0
+        self._here: set[str] = set()
         self._sealed = False
 
     def feed(self, event: Event) -> None:
@@ -71,6 +78,7 @@ class Gatherer:
             case "kernel-ended":
                 self._kernel_ended = event.number("number")
                 self._spooled = 0  # the next one counts anew
+                self._here = set()
             case "sealed":
                 self._sealed = True
             case "message":
@@ -107,6 +115,7 @@ class Gatherer:
             sealed=self._sealed,
             edited=frozenset(self._edited),
             ended=self._kernel_ended,
+            here=frozenset(self._here),
         )
 
     def _message(self, event: Event, step: str) -> None:
@@ -123,6 +132,7 @@ class Gatherer:
     def _started(self, event: Event, step: str) -> None:
         self._attempts[step] = event.number("attempt")
         self._states[step] = "running"
+        self._here.add(step)
         edited = "deviation" in event.payload
         (self._edited.add if edited else self._edited.discard)(step)
         self._open = Open(step=step, attempt=event.number("attempt"), t=event.t, m=event.m, edited=edited)

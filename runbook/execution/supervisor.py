@@ -53,12 +53,12 @@ from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_tree import MARK
 from runbook.execution.kernel_values import KernelSpec
 from runbook.execution.lease import Held, Lease
+from runbook.execution.leeway import Leeway
 from runbook.execution.pipe_end import FirstWord
 from runbook.execution.plan import Plan
 from runbook.execution.prepare import passed_environment
 from runbook.execution.supervision import Supervision
 from runbook.execution.taking_up import TakenUp
-from runbook.execution.terms import Terms
 from runbook.kit.forms import SHORTEST
 from runbook.system import clock, files, processes
 from runbook.text.secret import Hidden
@@ -240,7 +240,7 @@ class _Run:
             chronicle.has_secrets = True
             chronicle.discretion = Discretion(self.secrets, taken_up=self.taken is not None)
         self._open(chronicle)
-        terms = Terms(
+        leeway = Leeway(
             # Whoever takes a run up is there to be asked, also where the first start needed nobody.
             unattended=record.kind == "unattended" and self.taken is None,
             approved=record.approved,
@@ -248,7 +248,7 @@ class _Run:
             deviations=deviating.are_allowed(self._plan),
             seconded=seconding.seconded(self._plan),
         )
-        conduct = Conduct(record.steps, terms, by=self._handed.who)
+        conduct = Conduct(record.steps, leeway, by=self._handed.who)
         supervision = Supervision(
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
         )

@@ -11,9 +11,9 @@ from runbook.evidence.events import Event, StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.execution.actions import Ask, Attest, End, Note, Run, Settle, Skip
 from runbook.execution.conduct import Conduct
+from runbook.execution.leeway import Leeway
 from runbook.execution.past import Gatherer
 from runbook.execution.questions import Answer, Choice, Question
-from runbook.execution.terms import Terms
 
 
 def step(
@@ -55,7 +55,7 @@ def play(
     approved: bool = True,
 ) -> tuple[list[str], Conduct]:
     """Conduct the steps to the end; returns one line per action."""
-    conduct = Conduct(list(steps), Terms(unattended=says is None, approved=approved), by="op@host")
+    conduct = Conduct(list(steps), Leeway(unattended=says is None, approved=approved), by="op@host")
     lines: list[str] = []
     for _ in range(200):
         match conduct.next():
@@ -396,7 +396,7 @@ def test_what_the_plan_skips_is_skipped_with_its_reason() -> None:
 
 
 def test_stop_between_steps_leaves_the_open_question_unanswered() -> None:
-    conduct = Conduct([step("a")], Terms(unattended=False, approved=True), by="op")
+    conduct = Conduct([step("a")], Leeway(unattended=False, approved=True), by="op")
     asked = conduct.next()
     assert isinstance(asked, Ask)
 
@@ -408,7 +408,7 @@ def test_stop_between_steps_leaves_the_open_question_unanswered() -> None:
 
 
 def test_an_answer_to_an_old_question_is_not_taken() -> None:
-    conduct = Conduct([step("a")], Terms(unattended=False, approved=True), by="op")
+    conduct = Conduct([step("a")], Leeway(unattended=False, approved=True), by="op")
     conduct.next()
 
     with pytest.raises(InputError, match="this question is not open any more"):
@@ -420,7 +420,7 @@ def test_an_answer_to_an_old_question_is_not_taken() -> None:
 
 def test_undo_may_only_name_what_is_offered() -> None:
     conduct = Conduct(
-        [step("a"), step("b"), step("back", undoes="a")], Terms(unattended=False, approved=True), by="op"
+        [step("a"), step("b"), step("back", undoes="a")], Leeway(unattended=False, approved=True), by="op"
     )
     conduct.next()
     conduct.answered(Answer(question=1, choice="run"), by="al")
@@ -486,8 +486,8 @@ def say(conduct: Conduct, choice: Choice) -> None:
 
 def test_a_step_that_has_run_is_not_left_out_while_a_second_person_is_waited_for() -> None:
     """It would be called skipped, and asked about again."""
-    terms = Terms(unattended=False, approved=True, seconded={"a": "a waits for somebody of sre."})
-    conduct = Conduct([step("a", "confirm"), step("b")], terms, by="op@host")
+    leeway = Leeway(unattended=False, approved=True, seconded={"a": "a waits for somebody of sre."})
+    conduct = Conduct([step("a", "confirm"), step("b")], leeway, by="op@host")
     say(conduct, "run")
     assert "skip" in asked(conduct).choices  # nothing of it has run yet
     conduct.confirmed()
@@ -510,7 +510,7 @@ def test_edited_setup_steps_are_asked_about_in_their_order_after_a_cold_resume()
             ("step-ended", {"step": name, "attempt": 1, "state": "deviated"}),
         ):
             gatherer.feed(Event(seq=number, prev="", t="", m=0, kind=kind, payload=told))
-    conduct = Conduct(steps, Terms(unattended=False, approved=True), by="op@host")
+    conduct = Conduct(steps, Leeway(unattended=False, approved=True), by="op@host")
     conduct.take_up(gatherer.past(), renewed=True)
 
     found = []

@@ -5,9 +5,9 @@ from typing import Any
 from runbook.evidence.events import Event
 from runbook.execution.actions import Ask, End, Run
 from runbook.execution.conduct import Conduct
+from runbook.execution.leeway import Leeway
 from runbook.execution.past import Gatherer, Past
 from runbook.execution.questions import Answer
-from runbook.execution.terms import Terms
 from tests.execution.test_conduct import step
 
 STEPS = (
@@ -42,7 +42,7 @@ def message(name: str | None, parent: str, spooled: int, kind: str = "stream") -
 
 
 def went_on(found: Past, *, renewed: bool = False) -> Conduct:
-    conduct = Conduct(STEPS, Terms(unattended=False, approved=False), by="bob")
+    conduct = Conduct(STEPS, Leeway(unattended=False, approved=False), by="bob")
     conduct.take_up(found, renewed=renewed)
     return conduct
 
@@ -85,6 +85,53 @@ def test_setup_that_fails_the_second_time_is_asked_about() -> None:
         conduct.next()
         conduct.ended(name, "succeeded" if name == "values" else "failed")
     assert asked(conduct) == "failed base"
+
+
+def test_a_kernel_that_was_set_up_in_part_gets_the_rest_and_nothing_that_was_done_is_asked_about() -> None:
+    """The supervisor died twice: the second time while a new kernel was set up."""
+    gone = ("kernel-ended", {"number": 1})
+    told = [*DONE, *ran("two"), gone, ("step-started", {"step": "values", "attempt": 2})]
+    conduct = went_on(past(*told))
+    conduct.recovered("values", "succeeded")
+    assert conduct.next() == Run(step="base", attempt=2, by="bob")
+    conduct.ended("base", "succeeded")
+    assert conduct.next() == Run(step="is-two", attempt=1, by="bob")
+    conduct.ended("is-two", "succeeded")
+    assert asked(conduct) == "start three"
+
+
+def test_set_up_that_ended_in_a_kernel_that_is_gone_runs_again_in_the_next() -> None:
+    conduct = went_on(past(*ran("values"), ("step-started", {"step": "base", "attempt": 1})), renewed=True)
+    conduct.recovered("base", "succeeded")
+    runs = []
+    while isinstance(action := conduct.next(), Run):
+        runs.append((action.step, action.attempt))
+        conduct.ended(action.step, "succeeded")
+    assert runs == [("values", 2), ("base", 2)]
+    assert isinstance(action, Ask)
+    assert action.question.step == "one"
+
+
+def test_no_set_up_runs_behind_one_that_failed() -> None:
+    conduct = went_on(past(*DONE), renewed=True)
+    conduct.next()
+    conduct.ended("values", "failed")
+    assert asked(conduct) == "failed values"
+    answer(conduct, "retry")
+    assert conduct.next() == Run(step="values", attempt=3, by="bob")
+    conduct.ended("values", "succeeded")
+    assert conduct.next() == Run(step="base", attempt=2, by="bob")
+
+
+def test_set_up_whose_end_is_not_known_is_asked_about_before_what_builds_on_it() -> None:
+    told = [*DONE, ("kernel-ended", {"number": 1}), ("step-started", {"step": "values", "attempt": 2})]
+    conduct = went_on(past(*told))
+    conduct.recovered("values", "unknown")
+    assert asked(conduct) == "failed values"
+    answer(conduct, "continue", "it is harmless")
+    assert conduct.next() == Run(step="base", attempt=2, by="bob")
+    conduct.ended("base", "succeeded")
+    assert asked(conduct) == "start two"
 
 
 def test_an_unknown_step_is_checked_then_asked_about_and_never_repeated() -> None:
@@ -188,7 +235,7 @@ def test_a_held_step_was_never_begun() -> None:
 
 
 def test_a_held_step_ends_an_unattended_run() -> None:
-    conduct = Conduct(STEPS, Terms(unattended=True, approved=True), by="bob")
+    conduct = Conduct(STEPS, Leeway(unattended=True, approved=True), by="bob")
     run = conduct.next()
     assert isinstance(run, Run)
     assert conduct.hold(run, "Expired.") == End(reason="stopped")

@@ -40,6 +40,8 @@ TEXT = """
         with open("marks", "a") as file:
             file.write(name + "\\n")
     mark("ready")
+    # %% tools name="tools" tags=["setup"]
+    shell = ["sh", "-c"]
     # %% one
     mark("one")
     for n in range(300):
@@ -51,13 +53,14 @@ TEXT = """
         time.sleep(0.003)
     # %% child name="child"
     mark("child")
-    subprocess.run(["sh", "-c", "echo begun; sleep 0.25; echo ended; echo child-done >> marks"], check=True)
+    subprocess.run([*shell, "echo begun; sleep 0.25; echo ended; echo child-done >> marks"], check=True)
     # %% three
     mark("three")
     for n in range(60):
         print("three", n, flush=True)
         time.sleep(0.003)
 """
+SET_UP = ("ready", "tools")
 LINES = {"one": 300, "two": 60, "three": 60}
 
 
@@ -164,7 +167,9 @@ def _somebody_of(stage: Stage) -> bool:
 
 
 def go_on(question: Question) -> tuple[Choice, str] | Choice:
-    """Whatever is asked: nothing is repeated, the run goes on behind it."""
+    """Whatever is asked: nothing but set-up is repeated, the run goes on behind it."""
+    if question.asks == "failed" and question.step in SET_UP:
+        return "retry"
     return ("continue", "looked at it") if question.asks == "failed" else "go"
 
 
@@ -233,6 +238,7 @@ def require_honest(stage: Stage, execution: Path, lost: list[str]) -> None:
             assert marks.count(step) == 0, f"{step} is called pending and ran"
     if states["child"] == "succeeded":
         assert marks.count("child-done") == 1
+    assert "NameError" not in folder.audit.read_text(), "a step ran in a kernel that was set up in part"
     require_ends_with_replies(list(read_journal(folder).events))
 
 

@@ -148,6 +148,47 @@ def test_cold_what_was_published_comes_back_and_setup_runs_again(stage: Stage) -
     require_true(folder)
 
 
+def test_a_supervisor_that_dies_in_the_set_up_of_a_new_kernel_leaves_nothing_out_and_repeats_nothing(
+    stage: Stage,
+) -> None:
+    execution = stage.plan(
+        """
+        # %% first name="first" tags=["setup"]
+        import os, time
+        with open("first", "a") as log:
+            log.write("x")
+        while os.path.exists("hold"):
+            time.sleep(0.01)
+        # %% second name="second" tags=["setup"]
+        count = 40
+        # %% before
+        with open("before", "a") as log:
+            log.write("x")
+        # %% after
+        print("count is still", count)
+    """,
+        unattended=False,
+    )
+    folder = ExecutionFolder(execution)
+    with stage.start(execution) as session, pytest.raises(StopIteration):
+        session.drive(script("run", "run", "run"))
+    stage.kill_both(execution)
+    (execution / "work" / "hold").touch()
+    with stage.start(execution, task="resume", linger_seconds=60):
+        until(lambda: work(execution, "first") == "xx")
+        stage.kill_supervisor(execution)
+    (execution / "work" / "hold").unlink()
+
+    with stage.start(execution, task="resume") as session:
+        result = session.drive(shown := script("go"))
+
+    assert shown.asked == ["start after"]
+    assert [step.state for step in result.steps] == ["succeeded"] * 4
+    assert (work(execution, "first"), work(execution, "before")) == ("xx", "x")
+    assert texts(folder) == "count is still 40\n"
+    require_true(folder)
+
+
 def test_cold_a_step_whose_reply_is_in_the_spool_is_not_unknown(stage: Stage) -> None:
     execution = stage.plan(TICKING.replace("range(count)", "range(8)"))
     folder = ExecutionFolder(execution)

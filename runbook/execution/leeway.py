@@ -1,11 +1,11 @@
-"""The terms of one run: what its plan, its approval and the policy leave to people, as a value. Pure."""
+"""The leeway of one run: what its plan, its approval and the policy leave to people, as a value. Pure."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
+class Leeway(msgspec.Struct, frozen=True, kw_only=True):
     """`unattended`: nobody is there to be asked. `approved`: an approval stands behind an answer given
     before the run. `undo`: see `order`. `deviations`: whether a step may be run as somebody edited it; an
     edit counts for one attempt. `seconded`: the steps that somebody else must confirm, with the words of
