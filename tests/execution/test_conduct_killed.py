@@ -1,0 +1,262 @@
+"""Runs whose supervisor and kernel die at any moment, again and again, with any answers of any people.
+
+Only what the journal and the kernel have survives; what the next supervisor then does is held against what
+people were promised, told by the journal alone. No kernel, no clock: thousands of lives in seconds.
+"""
+
+import random
+from typing import Any
+
+import pytest
+
+from runbook.evidence.events import Event, StepState
+from runbook.evidence.plan import PlannedStep
+from runbook.execution.actions import Action, Ask, Attest, End, Note, Run, Settle, Skip
+from runbook.execution.conduct import Conduct
+from runbook.execution.leeway import Leeway
+from runbook.execution.past import DONE_WELL, Gatherer
+from runbook.execution.questions import WORDED, Answer, Question
+from tests.execution.test_conduct import step
+
+BAD: tuple[StepState, ...] = ("failed", "timed-out", "interrupted", "unknown")
+WELL: tuple[StepState, ...] = ("succeeded",) * 6
+TAGS = ("setup", "setup", "confirm", "danger", "idempotent", "read-only")
+
+
+class Killed(Exception):
+    """The supervisor is gone."""
+
+
+class Request:
+    """What a kernel was sent: the step, how it ends there, and whether anybody can still hear of it."""
+
+    def __init__(self, name: str, state: StepState, *, is_heard: bool) -> None:
+        self.name = name
+        self.state = state
+        self.is_heard = is_heard
+
+
+class World:
+    """What outlives a supervisor: the journal, and what happened in the kernels."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.steps = [*_steps(chance)]
+        self.leeway = Leeway(unattended=False, approved=True, deviations=chance.random() < 0.3)
+        self.unattended_first = chance.random() < 0.3
+        self.events: list[Event] = []
+        self.kernel = 1
+        self.set_up: set[tuple[int, str]] = set()  # in which kernel a step succeeded, or a person let it be
+        self.sent: Request | None = None
+        self.kills = chance.randrange(6)
+
+    def tell(self, kind: str, **payload: Any) -> None:
+        self.may_die()
+        seq = len(self.events)
+        self.events.append(
+            Event(seq=seq, prev="", t="2026-11-21T00:07:07.123Z", m=seq, kind=kind, payload=payload)
+        )
+        self.may_die()
+
+    def may_die(self) -> None:
+        if self.kills and self.chance.random() < 0.04:
+            self.kills -= 1
+            raise Killed
+
+    def of(self, name: str, *kinds: str) -> list[Event]:
+        return [event for event in self.events if event.kind in kinds and event.text("step") == name]
+
+    def state(self, name: str) -> str:
+        """How the step stands, as the journal says."""
+        told = self.of(name, "step-started", "step-ended", "step-skipped", "attested", "declined")
+        if not told:
+            return "pending"
+        last = told[-1]
+        if last.kind == "step-skipped":
+            return "skipped"
+        return last.text("state") or {"step-started": "running"}.get(last.kind, last.kind)
+
+    def was_said(self, name: str, *choices: str) -> bool:
+        """Whether a person said one of these about the step since it ended."""
+        ends = self.of(name, "step-ended", "declined", "attested")
+        since = ends[-1].seq if ends else -1
+        return any(each.text("choice") in choices and each.seq > since for each in self.of(name, "answer"))
+
+
+def _steps(chance: random.Random) -> list[PlannedStep]:
+    found: list[PlannedStep] = []
+    for number in range(chance.randrange(2, 7)):
+        name = f"s{number}"
+        tags = tuple({tag for tag in TAGS if chance.random() < 0.15})
+        if found and chance.random() < 0.2:
+            found.append(step(name, "read-only", checks=chance.choice(found).name))
+        elif found and chance.random() < 0.2:
+            found.append(step(name, undoes=chance.choice(found).name))
+        elif chance.random() < 0.1:
+            found.append(step(name, kind="manual"))
+        else:
+            found.append(step(name, *tags, retries=2 if "idempotent" in tags else 0))
+    plain = [each for each in found if each.checks is None and each.undoes is None]
+    return [
+        each for each in found if (each.checks or each.undoes or plain[0].name) in {p.name for p in plain}
+    ]
+
+
+def _is_set_up(planned: PlannedStep) -> bool:
+    return "setup" in planned.tags
+
+
+def _is_plain(planned: PlannedStep) -> bool:
+    return not _is_set_up(planned) and planned.checks is None and planned.undoes is None
+
+
+def live(world: World) -> str:
+    """One supervisor, from its start to its death or the end of the run."""
+    leeway = world.leeway
+    if world.unattended_first and not world.events:
+        leeway = Leeway(unattended=True, approved=True)
+    conduct = Conduct(world.steps, leeway, by="bob")
+    if world.events:
+        _take_up(world, conduct)
+    else:
+        world.tell("opened")
+    for _ in range(500):
+        action = conduct.next()
+        if isinstance(action, End):
+            if action.reason == "done":
+                assert all(world.state(each.name) != "pending" for each in world.steps)
+            return action.reason
+        _carry_out(world, conduct, action)
+    raise AssertionError("it never ends")
+
+
+def _take_up(world: World, conduct: Conduct) -> None:
+    gatherer = Gatherer(world.steps)
+    for event in world.events:
+        gatherer.feed(event)
+    past = gatherer.past()
+    gone = past.ended == world.kernel  # told so already, and nothing else was started
+    renewed = gone or world.chance.random() < 0.5
+    conduct.take_up(past, renewed=renewed)
+    if past.open is not None:
+        sent = world.sent
+        state: StepState = "unknown"
+        if sent is not None and sent.name == past.open.step and (sent.is_heard or not renewed):
+            state = sent.state
+        if state == "succeeded" and past.open.edited:
+            state = "deviated"
+        world.tell("step-ended", step=past.open.step, attempt=past.open.attempt, state=state)
+        conduct.recovered(past.open.step, state)
+    world.sent = None
+    if renewed:
+        if not gone:
+            world.tell("kernel-ended", number=world.kernel)
+        world.kernel += 1
+
+
+def _carry_out(world: World, conduct: Conduct, action: Action) -> None:
+    match action:
+        case Run():
+            _run(world, conduct, action)
+        case Ask(question=question):
+            _answer(world, conduct, question)
+        case Settle(question=question, choice=choice):
+            world.tell("question", question=question.number, step=question.step)
+            world.tell("answer", question=question.number, step=question.step, choice=choice)
+        case Skip(step=name, reason=reason):
+            require_not_done(world, name)
+            world.tell("step-skipped", step=name, reason=reason)
+        case Attest(step=name, done=done):
+            world.tell("attested" if done else "declined", step=name)
+        case Note(step=name):
+            world.tell("note", step=name)
+
+
+def _run(world: World, conduct: Conduct, action: Run) -> None:
+    require_fit(world, action)
+    deviation: dict[str, Any] = {"deviation": {}} if action.edit is not None else {}
+    world.tell("step-started", step=action.step, attempt=action.attempt, **deviation)
+    state = world.chance.choice((*WELL, *BAD))
+    if state == "succeeded":
+        world.set_up.add((world.kernel, action.step))
+    world.sent = Request(action.step, state, is_heard=world.chance.random() < 0.5)
+    world.may_die()
+    if state == "succeeded" and action.edit is not None:
+        state = "deviated"
+    world.tell("step-ended", step=action.step, attempt=action.attempt, state=state)
+    world.sent = None
+    conduct.ended(action.step, state)
+
+
+def _answer(world: World, conduct: Conduct, question: Question) -> None:
+    if question.asks != "failed":
+        require_not_done(world, question.step)
+    world.tell("question", question=question.number, step=question.step, asks=question.asks)
+    choice = world.chance.choice(
+        [each for each in question.choices if each != "stop" or world.chance.random() < 0.2]
+    )
+    words = (question.typed or "") if choice in ("run", "go", "retry") else "why" if choice in WORDED else ""
+    answer = Answer(
+        question=question.number, choice=choice, words=words, source="y" if choice == "edit" else None
+    )
+    conduct.answered(answer, by="bob")
+    if choice in ("continue", "skip"):
+        world.set_up.add((world.kernel, question.step))
+    named = question.step
+    if choice in ("undo", "check"):
+        named = (question.undo if choice == "undo" else question.check)[0]
+    world.tell("answer", question=question.number, step=named, choice=choice)
+
+
+def require_not_done(world: World, name: str) -> None:
+    """Nobody is asked again about what is done, and it is not left out."""
+    planned = next(each for each in world.steps if each.name == name)
+    if _is_plain(planned):
+        assert world.state(name) not in DONE_WELL, f"{name} was done"
+        assert not world.was_said(name, "continue"), f"{name} was passed over by a person"
+
+
+def require_fit(world: World, action: Run) -> None:
+    """Whether the step may run now, by what the journal and the kernel have."""
+    planned = next(each for each in world.steps if each.name == action.step)
+    assert action.attempt == len(world.of(action.step, "step-started")) + 1
+    state = world.state(action.step)
+    if _is_plain(planned):
+        require_not_done(world, action.step)
+        assert state != "skipped"
+        if state in BAD and not world.was_said(action.step, "retry", "edit"):
+            assert "idempotent" in planned.tags
+            assert state in ("failed", "timed-out")
+            assert action.attempt <= 1 + planned.retries
+    if _is_set_up(planned) and state in BAD:
+        assert world.was_said(action.step, "retry", "edit") or "idempotent" in planned.tags
+    for other in world.steps:
+        if other.name == action.step:
+            break
+        if _is_set_up(other) and world.state(other.name) in BAD and planned.checks is planned.undoes is None:
+            assert world.was_said(other.name, "continue"), (
+                f"{action.step} came behind {other.name}, which failed"
+            )
+        if _is_set_up(other) and world.state(other.name) == "succeeded":
+            ready = (world.kernel, other.name) in world.set_up
+            assert ready or planned.undoes is not None, (
+                f"{other.name} did not set up the kernel of {action.step}"
+            )
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_whenever_it_dies_nothing_is_repeated_left_out_or_run_in_a_kernel_that_is_not_set_up(
+    block: int,
+) -> None:
+    for number in range(300):
+        seed = block * 1000 + number
+        world = World(random.Random(seed))
+        for _ in range(10):
+            try:
+                live(world)
+                break
+            except Killed:
+                continue
+            except AssertionError as error:
+                story = "\n".join(f"{event.kind} {event.payload}" for event in world.events)
+                raise AssertionError(f"seed {seed}, kernel {world.kernel}: {error}\n{story}") from error
