@@ -315,9 +315,8 @@ class Conduct:
         self._number += 1
         undo = undoing(self._steps.values(), self._ran)
         check = self._checking(step.name)
-        is_aside = bool(self._detours) or self._renewal.lacks(
-            step.name
-        )  # what was asked for can be given up again
+        # What was asked for can be given up again.
+        is_aside = bool(self._detours) or self._renewal.lacks(step.name)
         unfit = {
             "undo": is_aside or not undo,
             "check": not check,
