@@ -190,7 +190,7 @@ class Terminal:
 
     def _on_kernel_ended(self, event: Mapping[str, Any]) -> None:
         if not event.get("expected", True):
-            self._line("! the kernel is gone", "red")
+            self._line("! the kernel is gone, and with it what earlier steps had computed", "red")
 
     def ask(self, question: Question, wake: int) -> Answer | None:
         """Put the question until the answer is one of its choices. None when `wake` says that it is over."""

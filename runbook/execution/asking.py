@@ -52,6 +52,8 @@ def words_of(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
             return f"{step.name} waits for somebody else's `runbook confirm`."
         case "manual":
             return f"{step.name} is done by a person. Was it done?"
+        case "failed" if state == "kernel-died":
+            return f"{step.name}: kernel-died. The next step gets a new kernel, set up again. What now?"
         case "failed":
             return f"{step.name}: {state}. What now?"
         case "held":

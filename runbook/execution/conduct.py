@@ -74,6 +74,10 @@ class Conduct:
         if state == "unknown":
             self._doubted = step
 
+    def kernel_gone(self) -> None:
+        """The kernel has died, and the next step will run in another: that is set up first."""
+        self._renewal.renew(self._states)
+
     def hold(self, action: Run, words: str) -> Ask | End:
         """The step of this `Run` may not run as things stand: as if it had not been decided, and ask."""
         step = self._steps[action.step]
@@ -114,9 +118,7 @@ class Conduct:
                 self._detours += self._checking(step)
         elif state in DONE_WELL:
             self._passed.add(step)
-        if state == "kernel-died":
-            self._end = "kernel-died"
-        elif state not in DONE_WELL:
+        if state not in DONE_WELL:
             if step not in self._unresolved:
                 self._unresolved.append(step)
             self._going = self._leeway.unattended

@@ -8,7 +8,7 @@ kernel (`family`): a step can't answer its own question.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -89,13 +89,14 @@ class _Visitor:
 
 
 class Control:
-    """The socket of one supervisor. `own` is the supervisor's pid, `mark` the kernel's (see `family`)."""
+    """The socket of one supervisor. `own` is the supervisor's pid, `marks` those of the run's
+    kernels, the dead included (see `family`): what they had started may live on."""
 
-    def __init__(self, listener: Listener, *, execution: str, own: int, mark: str | None = None) -> None:
+    def __init__(self, listener: Listener, *, execution: str, own: int, marks: Iterable[str] = ()) -> None:
         self._listener = listener
         self._execution = execution
         self._own = own
-        self._mark = mark
+        self.marks = set(marks)
         self._visitors: list[_Visitor] = []
         self._question: Question | None = None
         self._length = 0
@@ -193,7 +194,7 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            require_stranger(_peer(writer), to=self._own, mark=self._mark)
+            require_stranger(_peer(writer), to=self._own, marks=self.marks)
             async with asyncio.timeout(HELLO_SECONDS):
                 line = await _line(reader)
             hello = messages.from_terminal(line)

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -69,19 +70,19 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(pid=pid, uid=uid)
 
 
-def require_stranger(peer: Peer, *, to: int, mark: str | None = None) -> None:
+def require_stranger(peer: Peer, *, to: int, marks: Collection[str] = ()) -> None:
     """Raise RefusedError unless `peer` is the same user's and has nothing to do with the steps of a run.
 
     1 Another user is refused. 2 Process `to` (the supervisor) and all its descendants are refused: the kernel
     is one of them. 3 A process whose ancestors can't be told is refused: its number may be another's by now.
-    4 A process that carries the kernel's mark (`NAME=value`) in its environment is refused: this holds also
-    where ancestors get lost, for processes that kept their environment.
+    4 A process that carries the mark (`NAME=value`) of one of the run's kernels in its environment is
+    refused: this holds also where ancestors get lost, for processes that kept their environment.
     """
     if peer.uid != os.getuid():
         raise RefusedError("only the user who runs it may talk to this run")
     try:
         line = (peer.pid, *ancestors(peer.pid))
-        marked = mark is not None and _IS_LINUX and mark.encode() in _environment(peer.pid)
+        marked = bool(marks) and _IS_LINUX and not _environment(peer.pid).isdisjoint(map(str.encode, marks))
     except NotFoundError as error:
         raise RefusedError("the process that connected is gone") from error
     if to in line or marked:

@@ -132,7 +132,7 @@ class KernelClient:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._caught_up.wait(), _WELCOME_SECONDS)
                 break
-            self._catch_up()
+            self.catch_up()
         return reply
 
     def _error(self, message: str) -> KernelError:
@@ -160,7 +160,7 @@ class KernelClient:
         if self.process.is_alive:
             self.process.kill()
             await self.process.ended()
-        self._catch_up()
+        self.catch_up()
         await self.close()
 
     async def close(self) -> None:
@@ -208,7 +208,7 @@ class KernelClient:
             with contextlib.suppress(DeadKernelError):
                 await running
             if not self.process.is_alive:
-                self._catch_up()
+                self.catch_up()
             return judge(request, self.process, timeout_seconds, now_ns=clock.monotonic_ns())
         finally:
             running.cancel()
@@ -311,10 +311,10 @@ class KernelClient:
         if not isinstance(number, int) or number <= self._last:
             return  # the socket's own welcome; or had already, from the spool
         if number > self._last + 1:
-            self._catch_up(number - 1)
+            self.catch_up(number - 1)
         self._deliver(message, number)
 
-    def _catch_up(self, up_to: int | None = None) -> None:
+    def catch_up(self, up_to: int | None = None) -> None:
         """Hand over what is in the spool and did not come through the socket."""
         for record in spool.SpoolReader(self.process.spool, after=self._last).records():
             if up_to is not None and record.number > up_to:
@@ -361,7 +361,7 @@ class KernelClient:
                 await asyncio.wait_for(request.idle.wait(), _QUIET_SECONDS)
             if request.idle.is_set() or request.reply is None:
                 continue
-            self._catch_up()
+            self.catch_up()
             if request.quiet_seconds(clock.monotonic_ns()) > _GIVE_UP_SECONDS and not request.idle.is_set():
                 request.complete = False
                 return

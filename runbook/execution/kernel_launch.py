@@ -237,6 +237,15 @@ def adopt(folder: Path) -> KernelProcess:
     return process
 
 
+def mark_of(folder: Path) -> str | None:
+    """What everything that the kernel of this folder started has in its environment, as `NAME=value`, unless
+    it took that off; None where no kernel was started."""
+    try:
+        return f"{kernel_tree.MARK}={_recorded(folder).mark}"
+    except KernelError:
+        return None
+
+
 def survivors(folder: Path) -> tuple[tuple[ProcessIdentity, str], ...]:
     """What a kernel that is gone had started and still runs, each with its command line. It may be at work
     on what its step was to do. Nothing is signalled."""

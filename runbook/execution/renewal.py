@@ -3,7 +3,7 @@
 Nothing else is restored in a new kernel, and no step that is not `setup` is ever named here.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from runbook.evidence.events import StepState
 from runbook.evidence.plan import PlannedStep
@@ -24,11 +24,11 @@ class Renewal:
     def take_up(self, past: Past, *, renewed: bool) -> None:
         """What had set the run up, and not in this kernel. `renewed`: it is new, and was sent nothing."""
         self._renewed = renewed
-        self._lacking = {
-            name
-            for name in self._set_up
-            if past.states.get(name) in _HAS_SET_UP and (renewed or name not in past.here)
-        }
+        self.renew(past.states, but=() if renewed else past.here)
+
+    def renew(self, states: Mapping[str, StepState], *, but: Container[str] = ()) -> None:
+        """There is another kernel, which was sent nothing `but` these."""
+        self._lacking = {name for name in self._set_up if states.get(name) in _HAS_SET_UP and name not in but}
 
     def recovered(self, step: str, state: StepState) -> None:
         """The attempt that was open ended so, in the kernel of the last supervisor."""

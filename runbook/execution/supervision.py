@@ -5,7 +5,7 @@ what comes next (`conduct`), and never calls a step succeeded: the kernel's repl
 """
 
 import asyncio
-import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from runbook.errors import KernelError, RunbookError
@@ -14,6 +14,7 @@ from runbook.execution import deviating, kernel_tree, seconding
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
+from runbook.execution.contact import Contact
 from runbook.execution.control import Control
 from runbook.execution.guard import Guard
 from runbook.execution.inputs import Inputs
@@ -31,17 +32,17 @@ if TYPE_CHECKING:
     from runbook.execution.kernel import KernelClient
 
 KERNEL_SECONDS = 60
-_AS_LONG_AS_IT_TAKES = 1e9
 KILL_SECONDS = 5
 """How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
 
 
 class Supervision:
     """One run, from the first step to the last. `control` is set before `run`; so are `guard`, which says why
-    a step may not run now, `seconder`, which checks a second person's word, and `taken` when the run is taken
-    up with its living kernel."""
+    a step may not run now, `seconder`, which checks a second person's word, `renew`, which starts another
+    kernel when one has died, and `taken` when the run is taken up with its living kernel."""
 
     control: Control
+    renew: Callable[[], KernelProcess]
     guard: Guard | None = None
     taken: TakenUp | None = None
     seconder: Seconder | None = None
@@ -53,9 +54,7 @@ class Supervision:
         self._conduct = conduct
         self._chronicle = chronicle
         self._kernel_seconds = kernel_seconds
-        self._process: KernelProcess | None = None
-        self._client: KernelClient | None = None
-        self._connecting: asyncio.Task[KernelClient] | None = None
+        self._held: Contact | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
         self._inputs = Inputs(conduct, chronicle, put=self._put, discreet=self._discreet)
@@ -64,18 +63,42 @@ class Supervision:
         """What kept the run from going on, when it was something outside."""
 
     async def run(self, process: KernelProcess) -> EndReason:
-        """Run the plan on this kernel and say why it ended. The kernel is gone afterwards."""
-        self._process = process
-        self._connecting = asyncio.create_task(self._connect(process))
-        watch = asyncio.create_task(self._watch(process))
+        """Run the plan, from this kernel on, and say why it ended. No kernel is left afterwards."""
+        self._hold_on(process, self.taken)
         try:
             return await self._go_on()
         finally:
-            watch.cancel()
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, RunbookError):
-                await self._connecting
-            await self._end_kernel(process)
+            await self._contact.end()
+
+    def _hold_on(self, process: KernelProcess, taken: TakenUp | None) -> None:
+        self._held = Contact(
+            process,
+            self._chronicle,
+            gone=self._gone,
+            on_input=self._inputs.ask if self._conduct.is_attended else None,
+            seconds=self._kernel_seconds,
+        )
+        self._held.begin(taken)
+
+    @property
+    def _contact(self) -> Contact:
+        """The kernel of this moment, from `run` on."""
+        assert self._held is not None
+        return self._held
+
+    def _gone(self) -> None:
+        """The kernel has ended. While a step runs, its reply says so."""
+        if self._running is None and self._contact.answers and not self._contact.is_told:
+            self._lose(None)
+
+    def _lose(self, step: str | None) -> None:
+        """Go on without the kernel where somebody is there to say how: what the next step needs is a new one.
+        Without anybody the run ends here."""
+        if not self._conduct.is_attended:
+            self._leave_off("kernel-died")
+            return
+        self._contact.lost(step)
+        self._conduct.kernel_gone()
 
     # what terminals say (control.Listener)
 
@@ -127,8 +150,8 @@ class Supervision:
         """End the run now: interrupt the step, and kill the kernel if that does not end it in time."""
         self.stop(by=by, words="", now=True)
         await asyncio.sleep(KILL_SECONDS)
-        if self._process is not None and self._running is not None:
-            self._process.kill_tree()
+        if self._running is not None:
+            self._contact.process.kill_tree()
 
     # the run
 
@@ -156,16 +179,15 @@ class Supervision:
 
     async def _take_up(self, taken: TakenUp) -> None:
         """Wait for a kernel that went on without a supervisor, and hear how its step ended."""
-        assert self._connecting is not None
-        still_open = taken.past.open
+        contact, still_open = self._contact, taken.past.open
         self._running = still_open.step if still_open else None
-        await self._first(self._connecting)
+        await self._first(contact.connecting)
         self._running = None
         reply = taken.reply
-        if self._client is not None:
-            known = (self._client.outcome(message) for message in sorted(taken.open_requests))
+        if contact.client is not None:
+            known = (contact.client.outcome(message) for message in sorted(taken.open_requests))
             reply = next((each for each in known if each is not None), reply)
-        if self._connecting.done() and self._connecting.exception() is not None:
+        if contact.connecting.done() and not contact.answers:
             self.failure = KernelError("the kernel died before its supervisor's successor could take it over")
             self._leave_off("kernel-died")
         if not self._chronicle.broken.done():
@@ -231,12 +253,14 @@ class Supervision:
             if not execution.done():  # nothing may run that can't be written down
                 client.kill_step()
                 await asyncio.wait({execution}, timeout=KILL_SECONDS)
-                if not execution.done() and self._process is not None:
-                    self._process.kill_tree()
+                if not execution.done():
+                    self._contact.process.kill_tree()
             reply = await execution
         finally:
             self._running = None
         self._conduct.ended(action.step, self._tell_end(action, reply))
+        if not self._contact.process.is_alive and not self._contact.is_told:
+            self._lose(action.step)
 
     async def _hold(self, action: Run, refusal: RunbookError) -> None:
         """The step may not run any more: ask what to do, or end where nobody can be asked."""
@@ -287,72 +311,34 @@ class Supervision:
         await asyncio.wait({*futures, self._chronicle.broken}, return_when=asyncio.FIRST_COMPLETED)
 
     async def _ready(self) -> "KernelClient | None":
-        """The kernel's client, once it answers; None when the run ends before."""
-        assert self._connecting is not None
+        """The client of a kernel that answers; None when the run ends before."""
+        if self._contact.is_told and not await self._renew():
+            return None
+        connecting = self._contact.connecting
         self._woken.clear()
         woken = asyncio.create_task(self._woken.wait())
-        await self._first(self._connecting, woken)
+        await self._first(connecting, woken)
         woken.cancel()
-        if not self._connecting.done():
+        if not connecting.done():
             return None
         try:
-            return self._connecting.result()
+            return connecting.result()
         except KernelError as error:
             self.failure = error
             self._leave_off("kernel-died")
             return None
 
-    async def _connect(self, process: KernelProcess) -> "KernelClient":
-        # Imported here: the kernel boots meanwhile, and this import takes about as long as that.
-        from runbook.execution.kernel import KernelClient
-
-        taken = self.taken
-        client = KernelClient(
-            process,
-            on_message=self._chronicle.heard,
-            resume_after=0 if taken is None else taken.past.spooled,
-            steps={} if taken is None else taken.requests,
-            on_input=self._inputs.ask if self._conduct.is_attended else None,
-        )
-        self._client = client
-        self._chronicle.release = client.release
-        busy = taken is not None and taken.past.open is not None  # it answers when its step is done
-        seconds = _AS_LONG_AS_IT_TAKES if busy else self._kernel_seconds
-        facts = await client.connect(timeout_seconds=seconds)
-        self._chronicle.tell(
-            "kernel-started",
-            pid=process.pid,
-            started=process.started,
-            session=client.session,
-            adopted=taken is not None,
-            argv=list(process.argv),
-            python=facts.python,
-            implementation=facts.implementation,
-        )
-        return client
-
-    async def _watch(self, process: KernelProcess) -> None:
-        """Notice a kernel that goes while no step runs; while one runs, its reply says so."""
-        await process.ended()
-        if self._running is None and self._connecting is not None and self._connecting.done():
+    async def _renew(self) -> bool:
+        """Whether there is another kernel in the place of one that died."""
+        await self._contact.leave()
+        try:
+            process = self.renew()
+        except KernelError as error:
+            self.failure = error
             self._leave_off("kernel-died")
-
-    async def _end_kernel(self, process: KernelProcess) -> None:
-        expected = process.is_alive
-        if self._client is not None and expected and not self._chronicle.broken.done():
-            await self._client.shutdown()
-        else:
-            process.kill_tree()
-            if self._client is not None:
-                await self._client.close()
-        await process.ended()
-        self._chronicle.tell(
-            "kernel-ended",
-            returncode=process.returncode,
-            signal=process.signal,
-            expected=expected,
-            number=int(process.folder.name[1:]),
-        )
+            return False
+        self._hold_on(process, None)
+        return True
 
     def _break_off(self) -> EndReason:
         self.failure = self._chronicle.broken.result()
@@ -365,28 +351,29 @@ class Supervision:
         self._woken.set()
 
     def _interrupt(self, *, kill: bool) -> None:
+        if self._held is None:
+            return  # nothing has begun
         if self.taken is not None and self.taken.past.open and self._is_taking_up:
             self._interrupt_adopted(self.taken.past.open, kill=kill)
-        elif self._client is not None and self._running is not None:
+        elif self._contact.client is not None and self._running is not None:
             if kill:
-                self._client.kill_step()
+                self._contact.client.kill_step()
             else:
-                self._client.interrupt()
-        elif self._connecting is not None and not self._connecting.done():
+                self._contact.client.interrupt()
+        elif not self._contact.connecting.done():
             self._leave_off("stopped")  # nothing to interrupt but the wait for the kernel
 
     @property
     def _is_taking_up(self) -> bool:
         """Whether the kernel is still at work on a step of the last supervisor."""
-        return self._running is not None and self._connecting is not None and not self._connecting.done()
+        return self._running is not None and not self._contact.connecting.done()
 
     def _interrupt_adopted(self, still_open: Open, *, kill: bool) -> None:
-        assert self._process is not None
         self._cut_short = True
         since = kernel_tree.moment_of(still_open.m)
-        self._process.interrupt(since=since)
+        self._contact.process.interrupt(since=since)
         if kill:
-            self._process.kill_tree(since=since)
+            self._contact.process.kill_tree(since=since)
 
     @property
     def _approvers(self) -> str:

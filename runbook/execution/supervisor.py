@@ -11,7 +11,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,6 @@ from runbook.execution.failures import failure_of
 from runbook.execution.guard import Guard, guard_of
 from runbook.execution.handing import Handed
 from runbook.execution.kernel_launch import KernelProcess
-from runbook.execution.kernel_tree import MARK
 from runbook.execution.kernel_values import KernelSpec
 from runbook.execution.lease import Held, Lease
 from runbook.execution.leeway import Leeway
@@ -225,6 +224,7 @@ class _Run:
         self._handed = handed
         self._place = lease.run_folder(around.env, folder.path)
         self._socket = self._place / "s"
+        self._waited_for: set[int] = set()  # kernels: who ends them wants to know how they ended
 
     async def through(self, writer: JournalWriter, ready: Callable[[], None]) -> None:
         """Open, run, seal."""
@@ -257,13 +257,13 @@ class _Run:
         proxy = await agent.open_for(record, self._around.env, self._place, chronicle)
         process, problem = self._provide(supervision, conduct, chronicle)
         self._write_lease(process)
-        mark = None if process is None else f"{MARK}={process.mark}"
-        control = Control(supervision, execution=record.id, own=os.getpid(), mark=mark)
+        control = Control(supervision, execution=record.id, own=os.getpid(), marks=self._marks())
+        supervision.renew = lambda: self._renew(control)
         if chronicle.discretion is not None:
             control.discreet = chronicle.discretion.text
         supervision.control = control
         await control.open(self._socket)
-        self._listen_to_signals(supervision, process)
+        self._listen_to_signals(supervision)
         ready()
         failure: RunbookError | None = problem
         ended: EndReason = "failed"
@@ -306,7 +306,7 @@ class _Run:
         """The kernel: a new one, or the one that is still there. What a dead one had said is brought back."""
         taken = self.taken
         if taken is None:
-            return self._launch(1)
+            return self._try_to_launch(1)
         conduct.take_up(taken.past, renewed=taken.process is None)
         if taken.process is not None:
             supervision.taken = taken
@@ -314,10 +314,16 @@ class _Run:
             return taken.process, None
         supervision.recover(taken, taking_up.bring_back(taken, chronicle))
         taking_up.tell_kernel_gone(taken, chronicle)
-        return self._launch(taken.number + 1)
+        return self._try_to_launch(taken.number + 1)
 
-    def _launch(self, number: int) -> tuple[KernelProcess | None, KernelError | None]:
-        """Start the kernel, before anything heavy is imported. A kernel that can't be started is evidence."""
+    def _try_to_launch(self, number: int) -> tuple[KernelProcess | None, KernelError | None]:
+        """Before anything heavy is imported. A kernel that can't be started is evidence."""
+        try:
+            return self._launch(number), None
+        except KernelError as error:
+            return None, error
+
+    def _launch(self, number: int) -> KernelProcess:
         record = self._plan.record
         spec = KernelSpec(
             folder=self._place / f"k{number}",
@@ -341,12 +347,22 @@ class _Run:
             secret_sources=fetching.by_source(record),
             linger_seconds=self._handed.ways.linger_seconds,
         )
-        try:
-            return kernel_launch.launch(spec), None
-        except KernelError as error:
-            return None, error
+        return kernel_launch.launch(spec)
+
+    def _marks(self) -> Iterator[str]:
+        """The marks of all kernels of this run: what a dead one had started may still be there."""
+        return filter(None, map(kernel_launch.mark_of, leftovers.kernels(self._place)))
+
+    def _renew(self, control: Control) -> KernelProcess:
+        """Another kernel in the place of one that died."""
+        process = self._launch(taking_up.last_kernel(self._folder, self._place) + 1)
+        self._write_lease(process)
+        control.marks.update(self._marks())
+        return process
 
     def _write_lease(self, process: KernelProcess | None) -> None:
+        if process is not None:
+            self._waited_for.add(process.pid)
         self._held.write(
             Lease(
                 supervisor=os.getpid(),
@@ -356,7 +372,7 @@ class _Run:
             )
         )
 
-    def _listen_to_signals(self, supervision: Supervision, process: KernelProcess | None) -> None:
+    def _listen_to_signals(self, supervision: Supervision) -> None:
         loop = asyncio.get_running_loop()
         tasks: set[asyncio.Task[Any]] = set()  # a task that nobody holds may be collected
 
@@ -364,8 +380,7 @@ class _Run:
             tasks.add(asyncio.ensure_future(supervision.terminate(by="SIGTERM")))
 
         loop.add_signal_handler(signal.SIGTERM, terminated)
-        waited_for = frozenset() if process is None else frozenset({process.pid})
-        loop.add_signal_handler(signal.SIGCHLD, lambda: family.reap_orphans(but=waited_for))
+        loop.add_signal_handler(signal.SIGCHLD, lambda: family.reap_orphans(but=frozenset(self._waited_for)))
 
     def _clear_away(self) -> None:
         """Take away what is no evidence: sockets, the kernel's own files, and the spool once it is sealed."""

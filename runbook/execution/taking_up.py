@@ -4,6 +4,7 @@ An edge; starts nothing and decides nothing. What the kernel published after the
 back from the spool, in order and once; what can't be known is told as a `gap`.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -150,8 +151,14 @@ def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:
     start time: that may be at work yet, and ends unrecorded. The next kernel counts its messages anew."""
     if taken.number > taken.past.ended:
         chronicle.tell("kernel-ended", returncode=None, signal=None, expected=False, number=taken.number)
-    step = taken.past.open.step if taken.past.open else None
-    for identity, command in taken.survivors:
+    tell_survivors(taken.survivors, chronicle, step=taken.past.open.step if taken.past.open else None)
+
+
+def tell_survivors(
+    survivors: Iterable[tuple[ProcessIdentity, str]], chronicle: Chronicle, *, step: str | None
+) -> None:
+    """Name what a kernel that is gone had started and still runs. The next kernel counts anew."""
+    for identity, command in survivors:
         shown = chronicle.discreet_command(command)[:200]
         words = f"still runs, though the kernel that started it is gone: pid {identity.pid}, {shown}"
         chronicle.tell("note", step=step, by="runbook", words=words, started=identity.started)

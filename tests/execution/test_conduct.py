@@ -194,11 +194,19 @@ def test_after_a_failure_going_on_by_itself_has_ended() -> None:
     ]
 
 
-def test_a_dead_kernel_ends_the_run_without_a_question() -> None:
-    lines, conduct = play([step("a"), step("b")], says=script("run"), ends=lambda n, _: "kernel-died")
-
-    assert lines[-1] == "end kernel-died"
-    assert conduct.states == {"a": "kernel-died", "b": "pending"}
+def test_a_dead_kernel_is_asked_about_and_the_next_is_set_up_first() -> None:
+    steps = [step("base", "setup"), step("a"), step("b")]
+    conduct = Conduct(steps, Leeway(unattended=False, approved=True), by="op")
+    for name in ("base", "a"):
+        say(conduct, "run")
+        conduct.next()
+        conduct.ended(name, "succeeded" if name == "base" else "kernel-died")
+    conduct.kernel_gone()
+    assert conduct.next() == Run(step="base", attempt=2, by="op@host")
+    conduct.ended("base", "succeeded")
+    question = asked(conduct)
+    words = "a: kernel-died. The next step gets a new kernel, set up again. What now?"
+    assert (question.asks, question.step, question.words) == ("failed", "a", words)
 
 
 def test_only_idempotent_steps_are_repeated_without_a_person() -> None:

@@ -18,7 +18,7 @@ from runbook.execution.past import DONE_WELL, Gatherer
 from runbook.execution.questions import WORDED, Answer, Question
 from tests.execution.test_conduct import step
 
-BAD: tuple[StepState, ...] = ("failed", "timed-out", "interrupted", "unknown")
+BAD: tuple[StepState, ...] = ("failed", "timed-out", "interrupted", "unknown", "kernel-died")
 WELL: tuple[StepState, ...] = ("succeeded",) * 6
 TAGS = ("setup", "setup", "confirm", "danger", "idempotent", "read-only")
 
@@ -186,12 +186,22 @@ def _run(world: World, conduct: Conduct, action: Run) -> None:
     world.tell("step-ended", step=action.step, attempt=action.attempt, state=state)
     world.sent = None
     conduct.ended(action.step, state)
+    if state == "kernel-died" and conduct.is_attended:
+        _lose_kernel(world, conduct)
+
+
+def _lose_kernel(world: World, conduct: Conduct) -> None:
+    world.tell("kernel-ended", number=world.kernel)
+    world.kernel += 1
+    conduct.kernel_gone()
 
 
 def _answer(world: World, conduct: Conduct, question: Question) -> None:
     if question.asks != "failed":
         require_not_done(world, question.step)
     world.tell("question", question=question.number, step=question.step, asks=question.asks)
+    if world.chance.random() < 0.03:  # it dies while it idles
+        _lose_kernel(world, conduct)
     choice = world.chance.choice(
         [each for each in question.choices if each != "stop" or world.chance.random() < 0.2]
     )

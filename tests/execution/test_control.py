@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,10 +105,10 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, *, own: int = 1 << 30, mark: str | None = None) -> AsyncIterator[Stage]:
+async def stage(folder: Path, *, own: int = 1 << 30, marks: Sequence[str] = ()) -> AsyncIterator[Stage]:
     ear = Ear()
     # A number that nobody has: the test's own process would be the supervisor, and refused.
-    control = Control(ear, execution="x", own=own, mark=mark)
+    control = Control(ear, execution="x", own=own, marks=marks)
     path = folder / "s"
     await control.open(path)
     try:
@@ -117,9 +117,9 @@ async def stage(folder: Path, *, own: int = 1 << 30, mark: str | None = None) ->
         await control.over(sealed=True, failure=None)
 
 
-def play(scene: Callable[[Stage], Awaitable[None]], folder: Path, *, mark: str | None = None) -> Ear:
+def play(scene: Callable[[Stage], Awaitable[None]], folder: Path, *, marks: Sequence[str] = ()) -> Ear:
     async def whole() -> Ear:
-        async with stage(folder, mark=mark) as on:
+        async with stage(folder, marks=marks) as on:
             await scene(on)
             return on.ear
 
@@ -372,7 +372,7 @@ _SUPERVISOR = textwrap.dedent(
         def visited(self, *, by, mode, what): raise SystemExit("visited")
     async def main():
         family.become_subreaper()
-        control = Control(Ear(), execution="x", own=os.getpid(), mark="RUNBOOK_KERNEL=abc")
+        control = Control(Ear(), execution="x", own=os.getpid(), marks=["RUNBOOK_KERNEL=abc"])
         await control.open(Path(sys.argv[1]))
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", sys.argv[2], *sys.argv[3:])
         await child.wait()
@@ -423,7 +423,7 @@ def test_a_process_that_carries_the_kernels_mark_is_refused(home: Path) -> None:
         )
         await child.wait()
 
-    play(scene, home / "run", mark="RUNBOOK_KERNEL=abc")
+    play(scene, home / "run", marks=["RUNBOOK_KERNEL=abc"])
     away = messages.from_supervisor(out.read_bytes().rstrip(b"\n"))
     assert isinstance(away, Away)
     assert away.code == "refused"
