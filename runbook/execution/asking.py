@@ -53,7 +53,7 @@ def words_of(step: PlannedStep, asks: Asks, state: StepState | None) -> str:
         case "manual":
             return f"{step.name} is done by a person. Was it done?"
         case "failed" if state == "kernel-died":
-            return f"{step.name}: kernel-died. The next step gets a new kernel, set up again. What now?"
+            return f"{step.name}: kernel-died. What comes next runs in a new kernel. What now?"
         case "failed":
             return f"{step.name}: {state}. What now?"
         case "held":

@@ -205,7 +205,7 @@ def test_a_dead_kernel_is_asked_about_and_the_next_is_set_up_first() -> None:
     assert conduct.next() == Run(step="base", attempt=2, by="op@host")
     conduct.ended("base", "succeeded")
     question = asked(conduct)
-    words = "a: kernel-died. The next step gets a new kernel, set up again. What now?"
+    words = "a: kernel-died. What comes next runs in a new kernel. What now?"
     assert (question.asks, question.step, question.words) == ("failed", "a", words)
 
 
