@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -174,7 +175,7 @@ def go_on(question: Question) -> tuple[Choice, str] | Choice:
 
 
 def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random) -> None:
-    """Take it up (perhaps to be killed once more), or seal it."""
+    """Take it up (perhaps to be killed once more, perhaps with its kernel killed meanwhile), or seal it."""
     if chance.random() < 0.25:
         launch.seal(folder.path, workspace=stage.workspace, around=stage.around)
         return
@@ -193,7 +194,19 @@ def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random) -> Non
             contextlib.suppress(ExistsError),
             stage.start(folder.path, task="resume") as session,
         ):
+            striker = threading.Timer(chance.uniform(0.2, 1.2), _kill_kernel, [folder])
+            if chance.random() < 0.4:
+                striker.start()
             session.drive(Script(go_on))
+            striker.cancel()
+
+
+def _kill_kernel(folder: ExecutionFolder) -> None:
+    """Who takes a run up is asked, and goes on in another one."""
+    with contextlib.suppress(RunbookError, ProcessLookupError):
+        kernel = lease.read(folder).kernel
+        if kernel is not None:
+            os.kill(kernel, signal.SIGKILL)
 
 
 def published(folder: ExecutionFolder) -> list[str]:

@@ -6,6 +6,7 @@ What is on the two lists of faults, and the test that makes it (here, in `test_f
 - Ctrl-C once, twice: `test_kill_terminal`: once, twice; `test_interactive`: at a question, in a step
 - SIGHUP, terminal closed or killed: `test_kill_terminal`, `test_interactive`, `test_kill_anything`
 - runner killed while a child runs: `what_a_dead_kernel_left_running_is_named`; `test_kill_anything`
+- the kernel dies: `test_kill_kernel`; `test_kill_anything`
 - client gone, kernel printing: `test_attach`: within two seconds; `test_kill_terminal`; `test_much_output`
 - the way over ssh drops: `a_dropped_ssh_connection_is_told_as_such_and_not_repeated`
 - machine or supervisor asleep: `a_machine_that_slept_loses_nothing_and_asks_the_policy_again`
