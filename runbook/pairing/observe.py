@@ -24,13 +24,15 @@ _TRUSTED_NS = 2_000_000_000
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """One file. `path` is where its bytes really are (links followed inside the root); `stamp` only when it
-    is old enough to be trusted; `age_seconds` since it was last written."""
+    is old enough to be trusted; `age_seconds` since it was last written; `is_being_written`: another program
+    has it open for writing."""
 
     path: Path
     data: bytes | None = None
     digest: str | None = None
     stamp: Stamp | None = None
     age_seconds: float = 0.0
+    is_being_written: bool = False
 
     @property
     def is_there(self) -> bool:
@@ -62,7 +64,7 @@ def observe(place: Place, name: str, *, limit_bytes: int) -> Side:
     """Read one side. Raises StorageError for what cannot be read."""
     path = real_path(place, name)
     try:
-        data, stamp = snapshot(path, limit_bytes=limit_bytes)
+        found = snapshot(path, limit_bytes=limit_bytes)
     except NotFoundError:
         if path != place.root / name and (place.root / name).is_symlink():
             raise StorageError("a link that leads nowhere", subject=name, hint="mend or remove it") from None
@@ -72,10 +74,16 @@ def observe(place: Place, name: str, *, limit_bytes: int) -> Side:
             return Side(path=path)
         raise
     now_ns = int(clock.now().timestamp() * 1e9)
+    stamp = found.stamp
     youngest = max(stamp.mtime_ns, stamp.ctime_ns)
-    age = (now_ns - stamp.mtime_ns) / 1e9
-    trusted = stamp if now_ns - youngest >= _TRUSTED_NS else None
-    return Side(path=path, data=data, digest=digest(data), stamp=trusted, age_seconds=age)
+    return Side(
+        path=path,
+        data=found.data,
+        digest=digest(found.data),
+        stamp=stamp if now_ns - youngest >= _TRUSTED_NS else None,
+        age_seconds=(now_ns - stamp.mtime_ns) / 1e9,
+        is_being_written=found.is_being_written,
+    )
 
 
 def parse_notebook(data: bytes) -> Notebook | Unreadable:

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from runbook.canonical import digest
-from runbook.errors import NotFoundError, StoreDamaged
-from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash, what_is_disputed
+from runbook.errors import StoreDamaged
+from runbook.pairing.conflicts import what_is_disputed
+from runbook.pairing.copies import conflict_copy, settle_conflict
 from runbook.pairing.flow import Base, Flow, Take, Wishes, first_notebook, flow
 from runbook.pairing.notebooks import Notebook
-from runbook.pairing.observe import TEXT_LIMIT_BYTES, Side, parse_notebook
+from runbook.pairing.observe import Side, parse_notebook
 from runbook.pairing.opinion import other_reading
 from runbook.pairing.outputs import foreign_makers
 from runbook.pairing.places import Pair
@@ -22,7 +22,6 @@ from runbook.pairing.takenback import taken_back
 from runbook.pairing.texts import Text, Unreadable, read_text
 from runbook.pairing.view import View, is_no_runbook, seen, sides_of, view_of
 from runbook.pairing.writing import Write
-from runbook.system import files
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,9 +88,7 @@ def _do(session: Session, view: View, does: Does, take: Take | None) -> Round:
     if does is Does.ORPHAN:
         return _orphan(session, view)
     if does is Does.FORGET:
-        if not session.options.check:
-            session.state.forget(view.pair.name)
-        return Round(report=_report(view.pair, "recorded", "both sides are gone; their versions are kept"))
+        return _forgotten(session, view)
     if does is Does.RECORD and isinstance(view.read_notebook, Notebook):
         # The cells agree; the section `jupyter:` may still have something to say to the notebook.
         does = Does.MERGE if _metadata(view, view.read_notebook) is not None else does
@@ -133,10 +130,17 @@ def _quarantined(session: Session, view: View) -> Round:
 
 def _tiny(session: Session, view: View) -> Round:
     _remember(session, view, settled=False)
-    hint = (
-        f"if that is meant: runbook sync {view.pair.name} --accept; if not: runbook versions {view.pair.name}"
+    name = view.pair.name
+    code, hint = (
+        "side.tiny",
+        f"if that is meant: runbook sync {name} --accept; if not: runbook versions {name}",
     )
-    problem = Problem(code="side.tiny", message=view.doubt or "", hint=hint)
+    if view.is_being_written:
+        code, hint = (
+            "side.writing",
+            f"sync when it has finished; if it never does: runbook sync {name} --accept",
+        )
+    problem = Problem(code=code, message=view.doubt or "", hint=hint)
     return _round(view.pair, "quarantined", f"{view.doubt}; both files stay as they are", problems=(problem,))
 
 
@@ -159,8 +163,16 @@ def _way_back(session: Session, name: str) -> str:
     return f"runbook restore {name}@{kept[-1]}" if kept else f"runbook versions {name}"
 
 
+def _forgotten(session: Session, view: View) -> Round:
+    """Both sides are gone. A dispute ends so, too."""
+    notes = settle_conflict(session, view)
+    if not session.options.check:
+        session.state.forget(view.pair.name)
+    return _round(view.pair, "recorded", "both sides are gone; their versions are kept", notes=notes)
+
+
 def _recorded(session: Session, view: View) -> Round:
-    notes = _settle_conflict(session, view)
+    notes = settle_conflict(session, view)
     changes = {"base_text": view.text.digest, "base_notebook": view.notebook.digest}
     _remember(session, view, **changes, settled=True, conflict=None)
     return _round(view.pair, "recorded", "in step", notes=notes)
@@ -224,7 +236,7 @@ def _made_notebook(session: Session, view: View) -> Round:
         "made-notebook",
         "made the notebook",
         Write(pair=pair, sides=(view.text, view.notebook), notebook=data, record=record),
-        notes=_settle_conflict(session, view),
+        notes=settle_conflict(session, view),
         wrote_notebook=True,
         cells=len(text.cells),
         outputs_kept=kept,
@@ -248,7 +260,7 @@ def _made_text(session: Session, view: View) -> Round:
     record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=_foreign(view))
     write = Write(pair=pair, sides=(view.text, view.notebook), text=data, record=record)
     words = "made the text again: it was deleted while the notebook was edited"
-    notes = _settle_conflict(session, view)
+    notes = settle_conflict(session, view)
     return _round(pair, "made-text", words, write, wrote_text=True, cells=found.cells, notes=notes)
 
 
@@ -273,8 +285,8 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
     found = flow(view.base, text, notebook, wishes)
     if found.problems:
         return _refused(session, view, found.problems)
-    conflict = _conflict_copy(session, view, found) if found.is_disputed else None
-    notes = () if found.is_disputed else _settle_conflict(session, view)
+    conflict = conflict_copy(session, view, found) if found.is_disputed else None
+    notes = () if found.is_disputed else settle_conflict(session, view)
     write = _write_merged(session, view, found, conflict)
     after = read_text(found.text) if found.text is not None else text
     before = view.base.text if view.base else text
@@ -350,43 +362,6 @@ def _disputed_record(session: Session, view: View, found: Flow, record: Record) 
     return msgspec.structs.replace(
         record, base_text=base_text, base_notebook=old.base_notebook if old else None
     )
-
-
-def _conflict_copy(session: Session, view: View, found: Flow) -> str:
-    """Write the copy, once per dispute; an older one of this pair that nobody edited makes room."""
-    pair = view.pair
-    name = copy_name(pair.name, found, now=session.now)
-    known = view.record.conflict if view.record else None
-    if known is not None:
-        same = known.endswith(f"-{dispute_hash(found)}.txt")
-        if same and (session.place.root / known).exists():
-            return known
-        _remove_copy(session, known)
-    if not session.options.check:
-        data = copy_text(pair.name, pair.notebook_name, found)
-        session.keep_version(pair, data, "conflict copy")
-        files.replace(session.place.root / name, data)
-    return name
-
-
-def _settle_conflict(session: Session, view: View) -> tuple[str, ...]:
-    known = view.record.conflict if view.record else None
-    if known is None or session.options.check:
-        return ()
-    _remove_copy(session, known)
-    return (f"no longer disputed: {known}",)
-
-
-def _remove_copy(session: Session, name: str) -> None:
-    """Take a copy away that is still as we wrote it; one with remarks in it stays."""
-    path = session.place.root / name
-    try:
-        data = files.read(path, limit_bytes=TEXT_LIMIT_BYTES)
-        session.store.get(digest(data))
-    except (NotFoundError, StoreDamaged):
-        return
-    if not session.options.check:
-        files.remove(path)
 
 
 def _round(pair: Pair, action: Action, message: str, write: Write | None = None, **fields: Any) -> Round:

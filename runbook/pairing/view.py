@@ -39,6 +39,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[bytes | None, bytes | None]
     last: Notebook | None = None  # the notebook that was seen last, in step or not
     doubt: str | None = None
+    is_being_written: bool = False  # the doubt is that another program still writes
     recalled: Mapping[str, str] = {}  # without a record: who made outputs, as far as versions tell
 
 
@@ -69,9 +70,10 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
         base = _base(view)
         view = msgspec.structs.replace(view, base=base, last=_last(session, view, base))
         doubt, unfinished = _doubt(view)
-        view = msgspec.structs.replace(view, doubt=doubt)
-        young = [side for side in unfinished if side.age_seconds < session.options.patience_seconds]
-        if not young or waited >= session.options.patience_seconds:
+        writing = _being_written(view)
+        view = msgspec.structs.replace(view, doubt=writing or doubt, is_being_written=writing is not None)
+        young = any(side.age_seconds < session.options.patience_seconds for side in unfinished)
+        if not (young or writing) or waited >= session.options.patience_seconds:
             return _with_recalled(session, view)
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
@@ -102,6 +104,17 @@ def _doubt(view: View) -> tuple[str | None, list[Side]]:
         name = view.pair.name if side is view.text else view.pair.notebook_name
         doubt = doubt or (f"{name}: {found}" if found else None)
     return doubt, unfinished
+
+
+def _being_written(view: View) -> str | None:
+    """The side that is not as it was in step, and that another program has open for writing, in words. Half a
+    text reads like a whole one in which cells were deleted, and their outputs would go."""
+    known = (view.record.base_text, view.record.base_notebook) if view.record else (None, None)
+    names = (view.pair.name, view.pair.notebook_name)
+    for side, name, digest in zip((view.text, view.notebook), names, known, strict=True):
+        if side.is_being_written and side.digest != digest:
+            return f"{name}: another program is still writing it"
+    return None
 
 
 def _stored(session: Session, name: str | None, sides: tuple[Side, ...]) -> bytes | None:

@@ -24,6 +24,7 @@ import secrets
 import signal
 import stat
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -268,11 +269,19 @@ def _check_out(temporary: Path, path: Path, target: int, expected: str | None) -
     raise ChangedMeanwhile("the file was saved while it was being replaced", subject=str(path))
 
 
-def snapshot(path: Path, *, limit_bytes: int, tries: int = 20) -> tuple[bytes, Stamp]:
-    """A regular file's bytes as they were at one moment, and its stamp then.
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A file's bytes at one moment, and its stamp then. `is_being_written`: some program had it open for
+    writing, so it may be half of what it is about to say (Linux, for our own files; else always False)."""
 
-    Reads again when the file changed meanwhile. Raises NotFoundError, StorageError (also for what is too
-    large, and for a file that never rests).
+    data: bytes
+    stamp: Stamp
+    is_being_written: bool
+
+
+def snapshot(path: Path, *, limit_bytes: int, tries: int = 20) -> Snapshot:
+    """Read a regular file as it is at one moment; again when it changed meanwhile.
+
+    Raises NotFoundError, StorageError (also for what is too large, and for a file that never rests).
     """
     for _ in range(tries):
         with files.storage_errors(path):
@@ -282,18 +291,24 @@ def snapshot(path: Path, *, limit_bytes: int, tries: int = 20) -> tuple[bytes, S
                 os.close(descriptor)
                 raise StorageError("not a regular file", subject=str(path), hint="put a file in its place")
             with os.fdopen(descriptor, "rb", buffering=0) as file:
-                if not stat.S_ISREG(before.st_mode):
-                    raise StorageError(
-                        "not a regular file", subject=str(path), hint="put a file in its place"
-                    )
                 if before.st_size > limit_bytes:
                     raise StorageError(f"larger than {limit_bytes} bytes", subject=str(path))
-                data = file.readall() or b""
+                data, is_being_written = _drained(file, path)
                 after = os.fstat(descriptor)
             if stamp_of(before) == stamp_of(after) and len(data) == after.st_size:
                 try:
                     if stamp_of(path.stat()) == stamp_of(after):
-                        return data, stamp_of(after)
+                        return Snapshot(data=data, stamp=stamp_of(after), is_being_written=is_being_written)
                 except FileNotFoundError as error:
                     raise NotFoundError("no such file or folder", subject=str(path)) from error
     raise StorageError("the file does not stop changing", subject=str(path), hint="wait for its writer")
+
+
+def _drained(file: FileIO, path: Path) -> tuple[bytes, bool]:
+    """All its bytes, and whether somebody has it open for writing. Read under a lease, so that whoever opens
+    it to write meanwhile waits until it is read."""
+    try:
+        with _lease(file.fileno(), path):
+            return file.readall() or b"", False
+    except ChangedMeanwhile:
+        return file.readall() or b"", True

@@ -210,8 +210,8 @@ class Histories(RuleBasedStateMachine):
         path, data = self._with_a_cell_more(side)
         backup = path.with_name(path.name + "~")
         path.rename(backup)
-        if syncs and self.last is not None and self.last.is_settled:
-            self.sync()  # else the notebook would be made without what is known of its outputs
+        if syncs:
+            self.sync()
         path.write_bytes(data)
         self._token()
         backup.unlink()

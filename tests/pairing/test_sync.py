@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -352,6 +353,24 @@ def test_a_conflict_ends_with_the_notebook_and_its_copy_goes(bench: Bench) -> No
     assert disputed in {each.digest for each in versions(bench.place, "runbooks/x.py")}
 
 
+def test_a_dispute_ends_with_both_sides_and_so_does_its_copy(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "w")
+    bench.sync()
+    bench.edit('status = "up"', 'status = "mine"')
+    bench.set_source(1, 'status = "theirs"\nprint(status)')
+    copy = bench.sync().conflict
+    bench.text.unlink()
+    bench.notebook.unlink()
+
+    report = bench.sync()
+
+    assert report.message == "both sides are gone; their versions are kept"
+    assert report.notes == (f"no longer disputed: {copy}",)
+    assert list(bench.text.parent.iterdir()) == []
+    kept = [each.side for each in versions(bench.place, "runbooks/x.py")]
+    assert kept[-1] == "conflict"
+
+
 def test_a_conflict_copy_with_remarks_stays(bench: Bench) -> None:
     bench.edit("restart = True", "restart = 'text'")
     bench.set_source(2, "restart = 'notebook'")
@@ -586,6 +605,33 @@ def test_most_cells_gone_at_once_needs_a_person(tmp_path: Path) -> None:
     assert len(bench.sources()) == 10
     assert bench.sync(accept=True).action == "to-notebook"
     assert bench.sources() == ["x0 = 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_save_that_is_half_done_costs_no_outputs_whatever_was_edited_in_it(tmp_path: Path) -> None:
+    """Half of an edited text is not the beginning of what it was: it reads like a text with cells deleted."""
+    bench = Bench(tmp_path / "w", TEXT + "".join(f"\n# %%\ncell{i} = {i}\n" for i in range(9)))
+    bench.sync()
+    for index in range(1, 12):
+        bench.run(index)
+    bench.sync()
+    whole = bench.text.read_bytes().replace(b"Slowly", b"Quickly")
+    half = whole.index(b"\n# %%\ncell7")
+
+    with bench.text.open("wb") as file:
+        file.write(whole[:half])
+        file.flush()
+        bench.set_source(2, "restart = False")  # somebody saves the other side meanwhile
+        first, again = bench.sync(), bench.sync()
+        file.write(whole[half:])
+
+    words = "runbooks/x.py: another program is still writing it; both files stay as they are"
+    assert [(each.action, each.message) for each in (first, again)] == [("quarantined", words)] * 2
+    hint = "sync when it has finished; if it never does: runbook sync runbooks/x.py --accept"
+    assert first.problems[0].hint == hint
+    assert bench.sync().action == "merged"
+    ran = [bool(cell.get("outputs")) for cell in bench.json()["cells"] if cell["cell_type"] == "code"]
+    assert ran == [True] * 11
 
 
 def test_a_half_written_save_is_waited_for(tmp_path: Path) -> None:

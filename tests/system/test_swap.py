@@ -309,12 +309,21 @@ def test_a_snapshot_is_of_one_moment(target: Path) -> None:
     writer.start()
     try:
         for _ in range(50):
-            data, stamp = swap.snapshot(target, limit_bytes=1 << 20)
+            found = swap.snapshot(target, limit_bytes=1 << 20)
+            data, stamp = found.data, found.stamp
             assert len({data[i : i + 6] for i in range(0, len(data), 6)}) <= 1 or data == OLD
             assert stamp.size == len(data)
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_snapshot_tells_when_somebody_writes_the_file(target: Path) -> None:
+    with target.open("r+b"):
+        assert swap.snapshot(target, limit_bytes=1 << 20).is_being_written
+    with target.open("rb"):
+        assert not swap.snapshot(target, limit_bytes=1 << 20).is_being_written
 
 
 def test_a_snapshot_says_what_is_wrong(tmp_path: Path, target: Path) -> None:
