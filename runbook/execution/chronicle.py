@@ -116,9 +116,11 @@ class Chronicle:
             # Whatever a step manages to publish: that it did is told, and the run goes on.
             self.tell("gap", what=f"a {message.type} message: {error}"[:200], count=1, step=message.step)
 
-    def expect_after(self, spooled: int) -> None:
-        """The next message of the kernel is the one behind this number: 0 for a new kernel."""
+    def expect_after(self, spooled: int, *, foreign: bool = False) -> None:
+        """The next message of the kernel is the one behind this number: 0 for a new kernel. `foreign`: an
+        earlier supervisor noticed somebody else's code in it, and no step has ended since."""
         self._heard = spooled
+        self._foreign_seen = foreign
 
     def _tell_missing(self, message: KernelMessage) -> None:
         """The kernel counts what it publishes: a number that is left out could not be kept."""

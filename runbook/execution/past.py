@@ -23,6 +23,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     requests: frozenset[str] = frozenset()
     reply: Event | None = None  # the kernel's reply, when the journal has it
     edited: bool = False  # it ran what somebody wrote in the place of the reviewed source
+    interrupted: bool = False  # a person interrupted it, and its supervisor did not live to say so
+    stopped: bool = False  # the run was told to stop meanwhile: after this step, or at once
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     edited: frozenset[str]  # the steps whose last attempt was an edited one
     ended: int  # the number of the last kernel whose end was told, 0 for none; they count from 1
     here: frozenset[str]  # the steps that the newest kernel was sent
+    foreign: bool  # somebody else's code ran in that kernel since a step ended last
 
     def is_behind(self, step: PlannedStep) -> bool:
         """Whether a run that goes on leaves the step alone."""
@@ -68,6 +71,7 @@ class Gatherer:
         self._spooled = 0
         self._kernel_ended = 0
         self._here: set[str] = set()
+        self._foreign = False
         self._sealed = False
 
     def feed(self, event: Event) -> None:
@@ -78,7 +82,12 @@ class Gatherer:
             case "kernel-ended":
                 self._kernel_ended = event.number("number")
                 self._spooled = 0  # the next one counts anew
-                self._here = set()
+                self._here, self._foreign = set(), False
+            case "foreign":
+                self._foreign = True
+            case "interrupted" if self._open:
+                how = "stopped" if event.text("how") == "stop" else "interrupted"
+                self._open = msgspec.structs.replace(self._open, **{how: True})
             case "sealed":
                 self._sealed = True
             case "message":
@@ -116,6 +125,7 @@ class Gatherer:
             edited=frozenset(self._edited),
             ended=self._kernel_ended,
             here=frozenset(self._here),
+            foreign=self._foreign,
         )
 
     def _message(self, event: Event, step: str) -> None:
@@ -140,7 +150,7 @@ class Gatherer:
         self._continued.discard(step)
 
     def _ended(self, step: str, state: str) -> None:
-        self._open = None
+        self._open, self._foreign = None, False
         self._settled(step, state)  # type: ignore[arg-type]  # what an honest supervisor wrote; else no state fits
 
     def _settled(self, step: str, state: StepState) -> None:

@@ -11,12 +11,11 @@ from runbook import __version__
 from runbook.canonical import digest
 from runbook.errors import ExistsError, NotFoundError, RefusedError
 from runbook.evidence import derive
-from runbook.evidence.events import StepState
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.limits import OutputLimit
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.story import Story
-from runbook.execution import deviating, registry, taking_up
+from runbook.execution import registry, taking_up
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.ending import conclude
 from runbook.execution.plan_folder import plan_bytes, read_record
@@ -84,14 +83,12 @@ def _end_open(taken: TakenUp, chronicle: Chronicle) -> None:
     still_open = taken.past.open
     if still_open is None:
         return
-    doubt = chronicle.doubt()
-    known = reply is not None and not (reply.state == "succeeded" and doubt is not None)
-    state: StepState = reply.state if reply is not None and known else "unknown"
+    state, reason = taking_up.end_of(still_open, reply, doubt=chronicle.doubt())
     tell_step_ended(
         chronicle,
         (still_open.step, still_open.attempt),
         reply,
-        state=deviating.state_of(state, is_edited=still_open.edited),
-        reason=reply.reason if reply is not None and known else doubt or "its supervisor died",
+        state=state,
+        reason=reason,
         ms=milliseconds(still_open, reply),
     )

@@ -25,7 +25,7 @@ from runbook.execution.past import Open
 from runbook.execution.plan import Plan
 from runbook.execution.questions import Answer, Question
 from runbook.execution.seconding import Seconder
-from runbook.execution.taking_up import TakenUp, milliseconds
+from runbook.execution.taking_up import TakenUp, end_of, milliseconds
 from runbook.execution.telling import tell_answer, tell_question, tell_step_ended
 
 if TYPE_CHECKING:
@@ -160,16 +160,7 @@ class Supervision:
         still_open = taken.past.open
         if still_open is None:
             return
-        state: StepState = "unknown" if reply is None else reply.state
-        reason = "its supervisor died, and the kernel left no word of how it ended"
-        if reply is not None:
-            reason = reply.reason
-        if state in ("succeeded", "failed") and self._cut_short:
-            state, reason = "interrupted", "interrupted by a person"
-        doubt = self._chronicle.doubt()
-        if state == "succeeded" and doubt is not None:
-            state, reason = "unknown", doubt
-        state = deviating.state_of(state, is_edited=still_open.edited)
+        state, reason = end_of(still_open, reply, doubt=self._chronicle.doubt(), cut_short=self._cut_short)
         self._chronicle.settle(still_open.step)
         ended = (still_open.step, still_open.attempt)
         ms = milliseconds(still_open, reply)

@@ -310,7 +310,7 @@ class _Run:
         conduct.take_up(taken.past, renewed=taken.process is None)
         if taken.process is not None:
             supervision.taken = taken
-            chronicle.expect_after(taken.past.spooled)
+            chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
             return taken.process, None
         supervision.recover(taken, taking_up.bring_back(taken, chronicle))
         taking_up.tell_kernel_gone(taken, chronicle)

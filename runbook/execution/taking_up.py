@@ -14,12 +14,12 @@ from runbook.canonical import hex_digest
 from runbook.errors import KernelError
 from runbook.evidence import messages
 from runbook.evidence.blobs import Blobs
-from runbook.evidence.events import Event, parse_moment
+from runbook.evidence.events import Event, StepState, parse_moment
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader, JournalWriter, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.story import Story
-from runbook.execution import kernel_launch, leftovers
+from runbook.execution import deviating, kernel_launch, leftovers
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_messages import as_message, read_parts
@@ -29,6 +29,7 @@ from runbook.execution.past import Gatherer, Open, Past
 from runbook.execution.spool import SpoolReader
 from runbook.system import clock, files
 
+_CTRL_C = "KeyboardInterrupt"
 _REPLY = "runbook_reply"
 _START_LIMIT_BYTES = 1 << 20
 _WRITER_NS = 10**9
@@ -134,7 +135,7 @@ def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
         return reply
     wanted = taken.open_requests
     reader = SpoolReader(taken.spool, after=taken.past.spooled)
-    chronicle.expect_after(taken.past.spooled)
+    chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
     for record in reader.records():
         message = as_message(read_parts(record.parts), record.number, steps=taken.requests)
         if message.type == _REPLY and message.parent.get("msg_id") in wanted:
@@ -174,6 +175,27 @@ def journal(folder: ExecutionFolder) -> JournalWriter:
         return JournalWriter.resume(folder, t=clock.now(), m=clock.monotonic_ns())
     start = files.read(folder.start, limit_bytes=_START_LIMIT_BYTES)
     return JournalWriter.create(folder, start_digest=hex_digest(start))
+
+
+def end_of(
+    still_open: Open, reply: Reply | None, *, doubt: str | None, cut_short: bool = False
+) -> tuple[StepState, str]:
+    """What the attempt that a dead supervisor left open came to, and why; `reply` None: nobody knows.
+
+    `doubt`: why what happened can't be said to be the step's own. `cut_short`: a person interrupted it since;
+    who did so before stands in the journal, and is not forgotten with the supervisor that was told.
+    """
+    if reply is None:
+        return "unknown", "its supervisor died, and the kernel left no word of how it ended"
+    by_hand = cut_short or still_open.interrupted
+    by_hand = by_hand or (still_open.stopped and reply.error is not None and reply.error.name == _CTRL_C)
+    state: StepState = reply.state
+    reason = reply.reason
+    if by_hand and state in ("succeeded", "failed"):
+        state, reason = "interrupted", "interrupted by a person"
+    if state == "succeeded" and doubt is not None:
+        state, reason = "unknown", doubt
+    return deviating.state_of(state, is_edited=still_open.edited), reason
 
 
 def milliseconds(still_open: Open, reply: Reply | None) -> int | None:
