@@ -39,25 +39,25 @@ def _follow(session: Session, record: Record, target: Pair) -> PairReport:
     """The text went from `record.name` to `target.name`: take the notebook along."""
     root = session.place.root
     old, new = root / record.notebook_name, root / target.notebook_name
-    if look(old) is None or old == new:
-        # No notebook at the old place: it went its own way, or was renamed too. The versions know it.
-        with session.state.locked():
-            _moved(session, record, target)
-        return _report(target, "renamed", f"renamed from {record.name}", ())
-    if look(new) is not None:
+    is_alone = look(old) is None or old == new
+    if not is_alone and look(new) is not None:
         words = f"renamed from {record.name}; {target.notebook_name} is there already, so its notebook stays"
         hint = f"move {record.notebook_name} out of the way, or in its place"
         problem = Problem(code="rename.taken", message=words, hint=hint)
         return _report(target, "orphan", words, (problem,))
     try:
         with session.state.locked():
-            files.make_folder(new.parent)
-            with files.storage_errors(new):
-                os.link(old, new)  # fails when the name was taken meanwhile
-            files.remove(old)
+            if not is_alone:
+                files.make_folder(new.parent)
+                with files.storage_errors(new):
+                    os.link(old, new)  # fails when the name was taken meanwhile
+                files.remove(old)
             _moved(session, record, target)
     except RunbookError as error:
         return _report(target, "blocked", str(error), (Problem(code=error.code, message=str(error)),))
+    if is_alone:
+        # No notebook at the old place: it went its own way, or was renamed too. The versions know it.
+        return _report(target, "renamed", f"renamed from {record.name}", ())
     words = f"renamed from {record.name}; its notebook followed"
     return _report(target, "renamed", words, ())
 

@@ -87,3 +87,7 @@ class Session:
         """Write the records that were remembered."""
         records, self._records = self._records, []
         self.state.keep(records)
+
+    def forget_records(self) -> None:
+        """Drop the records that were remembered: what they say was not done."""
+        self._records = []

@@ -35,7 +35,7 @@ def sync_pair(
     """Bring one pair in step. Finishes first what a killed sync left half done for it."""
     session = Session(place, now=now, options=options, fault=fault)
     session.mend()
-    found = _collisions([pair, *_known_pairs(session)]).get(pair)
+    found = _collisions(session, [pair, *_known_pairs(session)]).get(pair)
     return found or sync_in(session, pair) or _no_runbook(pair)
 
 
@@ -66,7 +66,7 @@ def sync_in_session(
     settled = {name: report for name, report in moved.items() if not report.is_settled}
     named = {pair.name for pair in pairs}
     everyone = [*pairs, *(pair for pair in _known_pairs(session) if pair.name not in named)]
-    settled |= {pair.name: report for pair, report in _collisions(everyone).items()}
+    settled |= {pair.name: report for pair, report in _collisions(session, everyone).items()}
     busy: list[Pair] = []
     for pair in everyone:
         if pair.name in settled or pair.name in without or is_nothing(session, pair):
@@ -136,23 +136,27 @@ def _attempt(
             writes.append(found.write)
     if session.options.check:
         return []
-    wrong = _written(session, writes)
+    wrong = _written(session, pairs, writes)
     for pair in pairs:
         if pair.name in wrong:
             reports[pair.name] = _blocked(pair, wrong[pair.name])
     return [pair for pair in pairs if isinstance(wrong.get(pair.name), ChangedMeanwhile)]
 
 
-def _written(session: Session, writes: Sequence[Write]) -> Mapping[str, RunbookError]:
+def _written(session: Session, pairs: Sequence[Pair], writes: Sequence[Write]) -> Mapping[str, RunbookError]:
+    """Versions, then files, then records. Where that fails (the disk is full) for all of them: what was not
+    kept as a version must not be remembered as seen, or it would never be kept."""
     try:
         if writes:
-            return write_all(session, writes)
-        session.flush_versions()
-        return {}
-    except RunbookError as error:
-        return {each.pair.name: error for each in writes}  # the disk is full: nobody's file was touched
-    finally:
+            wrong = write_all(session, writes)
+        else:
+            session.flush_versions()
+            wrong = {}
         session.flush_records()
+    except RunbookError as error:
+        session.forget_records()
+        return {pair.name: error for pair in pairs}
+    return wrong
 
 
 def _tidied(session: Session, pair: Pair) -> str | None:
@@ -213,7 +217,16 @@ def _pair_of(record: Record) -> Pair:
     return Pair(name=record.name, notebook_name=record.notebook_name)
 
 
-def _collisions(pairs: Sequence[Pair]) -> dict[Pair, PairReport]:
+def _collisions(session: Session, pairs: Sequence[Pair]) -> dict[Pair, PairReport]:
+    """Pairs that stand in each other's way. A name under which nothing stands any more is in nobody's."""
+    found = _colliding(pairs)
+    if not found:
+        return {}
+    root = session.place.root
+    return _colliding([pair for pair in pairs if look(root / pair.name) or look(root / pair.notebook_name)])
+
+
+def _colliding(pairs: Sequence[Pair]) -> dict[Pair, PairReport]:
     """Pairs whose names are one name on a file system that folds case or normalises Unicode, and names that
     are not UTF-8: none of them is synced."""
     texts: Counter[str] = Counter()

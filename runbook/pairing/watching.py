@@ -34,6 +34,7 @@ _YOUNG_SECONDS = 0.5
 _LONGEST_BACK_OFF = 60.0
 _REST_SECONDS = 60.0
 _FOLDERS_SECONDS = 1.0
+_AGAIN_SECONDS = 5.0
 _MANY = 20
 
 
@@ -201,11 +202,19 @@ class Watching:
         began = _seconds()
         self._session.now = clock.now()
         is_wide, self._is_wide = self._is_wide or len(ready) > _MANY, False
-        if is_wide:
-            reports = sync_in_session(self._session, ready, without=self._left_alone(now))
-        else:
-            found = [sync_in(self._session, pair) for pair in ready if not is_nothing(self._session, pair)]
-            reports = [report for report in found if report is not None]
+        try:
+            if is_wide:
+                reports = sync_in_session(self._session, ready, without=self._left_alone(now))
+            else:
+                found = [
+                    sync_in(self._session, pair) for pair in ready if not is_nothing(self._session, pair)
+                ]
+                reports = [report for report in found if report is not None]
+        except RunbookError as error:
+            self._problem("sync", error)  # the state or the store cannot be written: tried again with a sweep
+            self._next_sweep = now + _AGAIN_SECONDS
+            return
+        self._told.pop("sync", None)
         self._hear(reports, (_seconds() - began) / max(len(ready), 1))
 
     def _is_ready(self, pair: Pair, now: float, *, may_be_renamed: bool) -> bool:
@@ -250,7 +259,7 @@ class Watching:
             reports = sync_in_session(self._session, pairs, without=self._left_alone(began))
         except RunbookError as error:
             self._problem("sweep", error)
-            self._next_sweep = began + 5.0
+            self._next_sweep = began + _AGAIN_SECONDS
             return
         self._told.pop("sweep", None)
         self.sweeps += 1

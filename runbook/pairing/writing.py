@@ -62,12 +62,16 @@ def write_all(session: Session, writes: Sequence[Write]) -> dict[str, RunbookErr
     saved meanwhile. The side that was not yet written is then as they left it, and `finish` sorts it out."""
     replaced: set[str] = set()
     for each in writes:
-        for data, label in ((each.text, "text written"), (each.notebook, "notebook written")):
-            if data is not None:
-                session.keep_version(each.pair, data, label)
-        for side, data in zip(each.sides, (each.text, each.notebook), strict=True):
-            if data is not None and side.digest is not None:
+        for side, data, which in zip(
+            each.sides, (each.text, each.notebook), ("text", "notebook"), strict=True
+        ):
+            if data is None:
+                continue
+            if side.data is not None and side.digest is not None:
                 replaced.add(side.digest)
+                if not session.store.holds(side.digest):  # seen before; the store was taken away since
+                    session.keep_version(each.pair, side.data, f"{which} saved")
+            session.keep_version(each.pair, data, f"{which} written")
     session.flush_versions(ensure=replaced)  # step 1
     session.fault("kept")
     intents = {each.pair.name: each.intent for each in writes}

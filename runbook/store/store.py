@@ -67,6 +67,13 @@ class Store:
             raise StoreDamaged("these bytes are not what was put", subject=f"sha256:{digits}")
         return data
 
+    def holds(self, digest: str) -> bool:
+        """Whether these bytes are kept (as far as names tell: `get` looks inside)."""
+        try:
+            return bool(self._key_of(require_hex(digest)))
+        except NotFoundError:
+            return False
+
     def ensure_durable(self, digests: Collection[str], names: Collection[str] = ()) -> None:
         """Make objects and histories put without syncs survive a power cut. Raises NotFoundError."""
         keys = [self._key_of(require_hex(each)) for each in digests]

@@ -19,6 +19,7 @@ from runbook.pairing.history import versions
 from runbook.pairing.places import find_pairs, pair_of, place
 from runbook.pairing.resolve import resolve
 from runbook.pairing.state import State
+from runbook.pairing.sync import sync_pair
 from runbook.store.store import open_store
 from tests.pairing.builders import BODY, HEADER, NOW, TEXT, Bench, code, notebook, prose, run_cell
 
@@ -634,6 +635,41 @@ def test_a_save_that_is_half_done_costs_no_outputs_whatever_was_edited_in_it(tmp
     assert ran == [True] * 11
 
 
+def test_what_could_not_be_kept_as_a_version_is_not_taken_for_seen(bench: Bench) -> None:
+    """As on a full disk, where the state's short line still found room: the version would never be kept."""
+    history = bench.place.store / "names/runbooks%2fx.py"
+    away = history.with_name("away")
+    history.rename(away)
+    history.mkdir()  # cannot be written
+    bench.run(1, "words of this run")
+    blocked = bench.sync()
+    history.rmdir()
+    away.rename(history)
+
+    assert blocked.action == "blocked"
+    assert bench.sync().action == "recorded"
+    kept = [open_store(bench.place.store).get(each.digest) for each in versions(bench.place, "runbooks/x.py")]
+    assert b"words of this run" in kept[-1]
+
+
+@pytest.mark.parametrize("side", ["text", "notebook"])
+def test_pairs_go_on_when_the_store_was_taken_away_and_the_state_was_not(bench: Bench, side: str) -> None:
+    """What is replaced is kept first, also when it was seen, and kept, before."""
+    before = (bench.notebook if side == "text" else bench.text).read_bytes()
+    shutil.rmtree(bench.place.store)
+    if side == "text":
+        bench.edit("restart = True", "restart = False")
+    else:
+        bench.set_source(2, "restart = False")
+    if bench.sync().action == "conflict":  # what was in step is known by its bytes alone, and they are gone
+        assert resolve(bench.place, bench.pair, take="text", now=NOW).is_settled
+
+    assert bench.sources()[-1] == "restart = False"
+    assert b"restart = False" in bench.text.read_bytes()
+    kept = [open_store(bench.place.store).get(each.digest) for each in versions(bench.place, "runbooks/x.py")]
+    assert before in kept
+
+
 def test_a_half_written_save_is_waited_for(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "w", patience_seconds=2.0)
     bench.sync()
@@ -876,6 +912,21 @@ def test_names_that_differ_by_case_only_are_not_synced(tmp_path: Path) -> None:
     assert {report.action for report in reports.values()} == {"refused"}
     assert {report.problems[0].code for report in reports.values()} == {"name.collision"}
     assert not bench.notebook.exists()
+
+
+def test_a_name_under_which_nothing_stands_any_more_is_in_nobodys_way(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "w")
+    bench.sync()
+    bench.text.unlink()
+    bench.notebook.unlink()
+    (bench.root / "runbooks/X.py").write_text("# %%\nanother = 1\n")
+    other = pair_of(bench.place.root, "runbooks/X.py", template=None)
+
+    assert sync_pair(bench.place, other, now=NOW).action == "made-notebook"
+    assert {name: each.message for name, each in bench.sync_all().items()} == {
+        "runbooks/X.py": "in step",
+        "runbooks/x.py": "both sides are gone; their versions are kept",
+    }
 
 
 def test_names_of_two_unicode_forms_are_not_synced(tmp_path: Path) -> None:

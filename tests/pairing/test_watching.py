@@ -464,3 +464,21 @@ def test_every_save_is_in_the_versions(tmp_path: Path) -> None:
     )
 
     assert all(f"token{number}".encode() in kept for number in range(8))
+
+
+def test_a_state_that_cannot_be_written_is_said_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_AGAIN_SECONDS", 0.2)
+    with Live(tmp_path / "w") as live:
+        text, notebook = live.root / "runbooks/x.py", live.root / "runbooks/x.ipynb"
+        text.write_text(TEXT)
+        live.until(notebook.exists)
+        live.settle()
+        lock = live.scene.place.state / "lock"
+        lock.unlink()
+        lock.mkdir()
+        text.write_text(TEXT.replace("restart = True", "restart = False"))
+        live.until(lambda: any(told.code == "problem" and "lock" in told.message for told in live.told))
+        lock.rmdir()
+        live.until(lambda: "restart = False" in notebook.read_text())
