@@ -175,14 +175,19 @@ class Supervision:
         await self._first(contact.connecting)
         self._running = None
         reply = taken.reply
+        has_died = contact.connecting.done() and not contact.answers and not contact.process.is_alive
         if contact.client is not None:
+            if has_died:
+                contact.client.catch_up()  # it may have said how the step ended
             known = (contact.client.outcome(message) for message in sorted(taken.open_requests))
             reply = next((each for each in known if each is not None), reply)
-        if contact.connecting.done() and not contact.answers:
-            self.failure = KernelError("the kernel died before its supervisor's successor could take it over")
+        if contact.connecting.done() and not contact.answers and not has_died:
+            self.failure = KernelError("the kernel does not answer its supervisor's successor")
             self._leave_off("kernel-died")
         if not self._chronicle.broken.done():
             self.recover(taken, reply)
+            if has_died:
+                self._lose(still_open.step if still_open else None)
 
     async def _go_on(self) -> EndReason:
         if self.taken is not None:

@@ -80,7 +80,7 @@ SET_UP = """
     import os, signal, subprocess
     if not os.path.exists("died"):
         open("died", "w").close()
-        subprocess.Popen(["sleep", "60"])
+        subprocess.Popen(["sleep", "20"])
         print("last words", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     print("count is", count)
@@ -187,6 +187,25 @@ def test_what_a_dead_kernel_left_running_answers_no_question_of_the_next(stage: 
         result = session.drive(Script(says))
 
     assert result.outcome == "succeeded"
+
+
+def test_a_kernel_that_dies_while_it_is_taken_over_is_replaced(stage: Stage) -> None:
+    text = SET_UP.replace("os.kill(os", "while not os.path.exists('now'): pass\n        os.kill(os")
+    execution = stage.plan(text)
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60):
+        until(lambda: folder.journal.exists() and b"last words" in folder.journal.read_bytes())
+        stage.kill_supervisor(execution)
+    with stage.start(execution, task="resume") as session:
+        (execution / "work/now").touch()
+        result = session.drive(shown := script("retry", "go"))
+
+    assert shown.asked == ["failed dying", "start after"]
+    assert [each.state for each in result.steps] == ["succeeded"] * 4
+    ends = [event.text("state") for event in shown.events if event.kind == "step-ended"]
+    assert ends == ["succeeded", "succeeded", "unknown", "succeeded", "succeeded", "succeeded"]
+    assert ((execution / "work/ready").read_text(), (execution / "work/before").read_text()) == ("xx", "x")
+    assert verify_execution(folder).findings == ()
 
 
 def test_a_kernel_that_dies_alone_ends_an_unattended_run(stage: Stage) -> None:
