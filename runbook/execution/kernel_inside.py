@@ -125,6 +125,17 @@ def _masked(value: Any) -> Any:
     return sys.modules["runbook.kit.masked_messages"].masked_value(value, masks)
 
 
+@contextlib.contextmanager
+def _deaf_to_sigint() -> Iterator[None]:
+    """The step has ended: an interrupt that comes now would take its reply away (5). A handler, no SIG_IGN:
+    what a thread starts meanwhile would inherit that."""
+    saved = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, saved if saved is not None else signal.SIG_DFL)
+
+
 class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types here
     """Runs the code as it was reviewed (9), and keeps none of its output (7)."""
 
@@ -153,18 +164,21 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
                 with contextlib.suppress(Exception):
                     stream.flush()
             os._exit(_exit_code(reply))
-        until = time.monotonic() + _DRAIN_SECONDS
-        for stream in _inside.streams:
-            stream.drain(until)
-        self._publish_reply(reply)
-        return _masked(reply)
+        with _deaf_to_sigint():
+            until = time.monotonic() + _DRAIN_SECONDS
+            for stream in _inside.streams:
+                stream.drain(until)
+            self._publish_reply(reply)
+            return _masked(reply)
 
     def _publish_reply(self, reply: Any) -> None:
-        """The reply, in the spool too: a supervisor that takes over learns how the step ended (8)."""
+        """The reply, in the spool too: a supervisor that takes over learns how the step ended (8). It is kept
+        before the other is sent: nobody hears of an end that a crash could take out of the record."""
         for stream in _inside.streams:
             stream.flush()
         kept = {key: reply.get(key) for key in ("status", "ename", "evalue", "traceback", "execution_count")}
         self.send_response(self.iopub_socket, "runbook_reply", kept, ident=self._topic("runbook_reply"))
+        _inside.thread.settle(_DRAIN_SECONDS)
 
     @contextlib.contextmanager
     def _cancel_on_sigint(self, future: Any) -> Iterator[None]:

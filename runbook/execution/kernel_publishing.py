@@ -134,6 +134,12 @@ class SpoolingThread(IOPubThread):  # type: ignore[misc] # ipykernel has no type
         signed = [header, parent, json.dumps(marked).encode(), content]
         return [*msg[: start - 1], self.session.sign(signed), *signed, *buffers]
 
+    def settle(self, seconds: float) -> None:
+        """Wait until what was handed over so far is kept, or for that long: a step may hold the thread up."""
+        done = threading.Event()
+        self.schedule(done.set)
+        done.wait(seconds)
+
     def stop(self) -> None:
         """As ipykernel's, but what was handed over while the thread was ending is published all the same."""
         super().stop()

@@ -58,6 +58,51 @@ def test_a_kernel_killed_in_the_middle_of_a_step_loses_nothing_it_had_published(
     assert kernel.numbers() == list(range(1, len(kernel.messages) + 1))
 
 
+def test_a_kernel_that_dies_behind_its_reply_has_kept_what_came_before(home: Path) -> None:
+    source = """
+import os, signal, time
+kernel = get_ipython().kernel
+send = kernel.session.send
+def last(stream, kind, *args, **named):
+    sent = send(stream, kind, *args, **named)
+    if kind == "execute_reply":
+        time.sleep(0.2)  # until it is on its way; what publishes sleeps for longer
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sent
+kernel.session.send = last
+print("done", flush=True)
+kernel.iopub_thread.schedule(lambda: time.sleep(1))
+"""
+
+    async def body(kernel: Running) -> None:
+        reply = await kernel.run(source)
+        await kernel.process.ended()
+        assert (reply.state, kernel.process.signal) == ("succeeded", signal.SIGKILL)
+
+    kernel = with_kernel(home, body)
+
+    assert kernel.text() == "done\n"
+    assert [each.content["status"] for each in kernel.messages if each.type == "runbook_reply"] == ["ok"]
+
+
+def test_an_interrupt_behind_the_end_of_a_step_takes_no_reply_away(home: Path) -> None:
+    source = """
+import os, signal
+kernel = get_ipython().kernel
+publish = kernel._publish_reply
+def interrupted(reply):
+    os.kill(os.getpid(), signal.SIGINT)
+    publish(reply)
+kernel._publish_reply = interrupted
+"""
+
+    async def body(kernel: Running) -> None:
+        reply = await kernel.run(source)
+        assert (reply.state, reply.complete) == ("succeeded", True)
+
+    with_kernel(home, body)
+
+
 def test_children_of_a_dead_kernel_are_found_and_ended(home: Path) -> None:
     """Also one in a session of its own, and one that became a daemon: by the mark in their environment."""
 
