@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KERNEL_SECONDS = 60
 KILL_SECONDS = 5
-"""How long a step may take to end after SIGTERM to the supervisor, before the kernel is killed."""
+"""How long a step may take to end once it was killed, or the supervisor got SIGTERM, before its kernel is."""
 
 
 class Supervision:
@@ -57,6 +57,7 @@ class Supervision:
         self._held: Contact | None = None
         self._woken: asyncio.Event = asyncio.Event()  # an answer, a stop, the kernel's end
         self._running: str | None = None
+        self._turn = 0  # which attempt of this supervisor that is
         self._inputs = Inputs(conduct, chronicle, put=self._put, discreet=self._discreet)
         self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
         self.failure: RunbookError | None = None
@@ -236,6 +237,7 @@ class Supervision:
         if self._chronicle.broken.done():
             return
         self._running = action.step
+        self._turn += 1
         execution = asyncio.create_task(
             client.execute(
                 action.step,
@@ -349,6 +351,8 @@ class Supervision:
     def _interrupt(self, *, kill: bool) -> None:
         if self._held is None:
             return  # nothing has begun
+        if kill and self._running is not None:
+            asyncio.get_running_loop().call_later(KILL_SECONDS, self._kill_stuck, self._turn)
         if self.taken is not None and self.taken.past.open and self._is_taking_up:
             self._interrupt_adopted(self.taken.past.open, kill=kill)
         elif self._contact.client is not None and self._running is not None:
@@ -358,6 +362,14 @@ class Supervision:
                 self._contact.client.interrupt()
         elif not self._contact.connecting.done():
             self._leave_off("stopped")  # nothing to interrupt but the wait for the kernel
+
+    def _kill_stuck(self, turn: int) -> None:
+        """A step that was killed, and that neither an interrupt nor its children's end brought back, goes
+        with its kernel."""
+        if self._running is not None and self._turn == turn:
+            words = f"{self._running} was killed and does not come back: its kernel is ended"
+            self._chronicle.tell("note", step=self._running, by="runbook", words=words)
+            self._contact.process.kill_tree()
 
     @property
     def _is_taking_up(self) -> bool:

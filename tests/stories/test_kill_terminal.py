@@ -171,6 +171,41 @@ def test_ctrl_c_twice_kills_what_the_step_started_and_the_session_stays(stage: S
     assert '"how":"kill"' in words
 
 
+def test_ctrl_c_twice_ends_also_a_step_that_does_not_listen(stage: Stage) -> None:
+    execution = stage.plan(
+        """
+        # %% deaf
+        import os, time
+        while not os.path.exists("heard"):
+            try:
+                print("deaf", "to it", flush=True)
+                time.sleep(60)
+            except KeyboardInterrupt:
+                pass
+        # %% after
+        print("on", "we go")
+        """,
+        unattended=False,
+    )
+    journal = ExecutionFolder(execution).journal
+    stage.start(execution).close()
+    child = visit(execution, "go", "continue:enough", "go", "go")
+    try:
+        until(lambda: b"deaf to it" in journal.read_bytes())
+        read_until(child, "saw step-started deaf")
+        os.kill(child.pid, signal.SIGINT)
+        until(lambda: journal.read_bytes().count(b"deaf to it") == 2)
+        os.kill(child.pid, signal.SIGINT)
+        read_until(child, "ended")
+    finally:
+        end(child)
+
+    assert stage.states(execution) == {"deaf": "kernel-died", "after": "succeeded"}
+    words = journal.read_text()
+    assert "deaf was killed and does not come back: its kernel is ended" in words
+    assert "on we go" in words
+
+
 def test_a_second_terminal_watches_and_may_take_over(stage: Stage) -> None:
     execution = stage.plan(
         """
