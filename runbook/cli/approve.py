@@ -67,7 +67,9 @@ def review(
 
         show.json({"schema": 1, "path": found.path, "approval": approval(entry, found.runbook)})
     else:
-        show.say(f"signed: {found.path} for {', '.join(entry.environments)}; next: commit it")
+        stale = ", ".join(verb.left_out(found))
+        gone = f"; approvals of another text are left out now ({stale})" if stale else ""
+        show.say(f"signed: {found.path} for {', '.join(entry.environments)}{gone}; next: commit it")
 
 
 class Named(NamedTuple):

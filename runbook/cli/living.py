@@ -34,7 +34,7 @@ def attach(
         raise UsageError("there is no terminal to answer at", hint="add --watch to look only")
     around = surroundings()
     here = workspace(around)
-    folder = names.require_execution(here, execution, cwd=around.cwd)
+    folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
     record = running.planned_record(folder)
     with _visit(folder, around, watch=watch, take=take) as session:
         describe.banner(record)
@@ -77,7 +77,7 @@ def stop(
 
     around = surroundings()
     here = workspace(around)
-    folder = names.require_execution(here, execution, cwd=around.cwd)
+    folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
     if folder.is_sealed():
         raise NotFoundError("this run has ended", subject=folder.id, hint="`runbook audit` shows how")
     verb.stop(folder, around=around, now=now, words=reason)
@@ -99,7 +99,7 @@ def resume(
         raise UsageError("there is no terminal to ask at", hint="--seal only seals what there is")
     around = surroundings()
     here = workspace(around)
-    folder = names.require_execution(here, execution, cwd=around.cwd)
+    folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.was_left)
     if seal:
         verb.seal(here, folder, around=around)
         show.say(f"sealed: {here.relative(folder.path)}; `runbook audit {folder.id}` shows it")

@@ -35,7 +35,7 @@ def confirm(
         raise UsageError("say --principal NAME: whose signature it is")
     around = surroundings()
     here = workspace(around)
-    folder = names.require_execution(here, execution, cwd=around.cwd)
+    folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
     found = verb.waiting(folder)
     chosen = None if principal is not None else signing.find_key(key, here, around)
     who = principal or verb.principal_of(here, chosen, around=around)  # type: ignore[arg-type]  # one of both

@@ -37,7 +37,8 @@ def init(
     around = surroundings()
     root = (around.cwd / folder).resolve()
     people = verb.people(tuple(principal or ()), tuple(key or ()), root=root, around=around)
-    actions = verb.plan(root, profile=profile, people=people)
+    inner = verb.is_inner(root, around=around)
+    actions = verb.plan(root, profile=profile, people=people, inner=inner)
     if not json:
         _announce(root, actions)
     if actions and not yes:

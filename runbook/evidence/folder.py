@@ -13,6 +13,7 @@ import difflib
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -204,8 +205,11 @@ def executions_below(executions: Path) -> tuple[ExecutionFolder, ...]:
     return tuple(sorted(found, key=lambda folder: folder.id))
 
 
-def find(executions: Path, name: str) -> ExecutionFolder:
-    """The execution with this name or with this unique part of a name.
+def find(
+    executions: Path, name: str, *, preferred: Callable[[ExecutionFolder], bool] | None = None
+) -> ExecutionFolder:
+    """The execution with this name or with this unique part of a name. `preferred`: which ones are meant
+    where several have that part.
 
     Raises NotFoundError when there is none (the closest name is offered) or more than one (they are listed).
     """
@@ -213,6 +217,8 @@ def find(executions: Path, name: str) -> ExecutionFolder:
     if name in known:
         return known[name]
     matching = [folder for each, folder in known.items() if name and name in each]
+    if preferred is not None and len(matching) > 1:
+        matching = [folder for folder in matching if preferred(folder)] or matching
     if len(matching) == 1:
         return matching[0]
     if matching:

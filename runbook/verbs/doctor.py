@@ -148,9 +148,8 @@ def _trust(workspace: Workspace, around: Surroundings) -> Iterator[Check]:
         return
     loaded = trust.load(workspace, env=around.env)
     people = {key.principal for key in loaded.signers}
-    words = (
-        f"{loaded.described}: {len(loaded.policy.rules) if loaded.policy else 0} rules, {len(people)} people"
-    )
+    count = "1 person" if len(people) == 1 else f"{len(people)} people"
+    words = f"{loaded.described}: {len(loaded.policy.rules) if loaded.policy else 0} rules, {count}"
     if not people:
         yield Check(
             name="trust",

@@ -25,6 +25,11 @@ before="$(dirname "$0")/pre-commit.before-runbook"
 if [ -x "$before" ]; then
   "$before" "$@" || exit $?
 fi
+command -v runbook >/dev/null || {
+  echo "$0: runbook is not on the PATH: nothing was checked, so nothing is committed" >&2
+  echo "  next: put it there; \\`git commit --no-verify\\` goes past this" >&2
+  exit 1
+}
 exec runbook hook pre-commit
 """
 

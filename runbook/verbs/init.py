@@ -7,7 +7,7 @@ import msgspec
 
 from runbook.approval.signers import enrolment_line, parse_signers
 from runbook.decoding import decode_toml
-from runbook.errors import FormatError, InputError
+from runbook.errors import FormatError, InputError, NotFoundError
 from runbook.system import files, git
 from runbook.verbs.templates import EXAMPLE_SLUG as EXAMPLE_SLUG
 from runbook.verbs.templates import example_text
@@ -54,6 +54,7 @@ _SIGNERS_HEAD = """\
 _REVOKED_HEAD = """\
 # Keys that count no longer, whatever they signed: one SHA256:… fingerprint a line.
 """
+_NO_KEY = "name the public half of a key of yours; `ssh-keygen -t ed25519` makes one"
 _EXECUTIONS = """\
 # Executions
 
@@ -88,8 +89,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     public_key: bytes
 
 
-def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Action, ...]:
-    """What is missing in `root`. Raises InputError for a profile or key that is not one."""
+def plan(root: Path, *, profile: str, people: tuple[Person, ...], inner: bool = False) -> tuple[Action, ...]:
+    """What is missing in `root`. `inner`: it is a folder of a repository, and pre-commit looks for its
+    settings at the root alone. Raises InputError for a profile or key that is not one.
+    """
     if profile not in PROFILES:
         raise InputError(f"no such profile: {profile!r}", hint=f"there are: {', '.join(PROFILES)}")
     where = _where(root)
@@ -104,8 +107,9 @@ def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Actio
         ),
         (".runbook/revoked", "keys that count no longer (none)", _REVOKED_HEAD),
         (f"{where.executions}/README.md", "where runs land", _EXECUTIONS),
-        (".pre-commit-config.yaml", "lint before each commit", _PRE_COMMIT % where.runbooks[0]),
     ]
+    if not inner:
+        new.append((".pre-commit-config.yaml", "lint before each commit", _PRE_COMMIT % where.runbooks[0]))
     if not _has_runbooks(root, where):
         new.append(
             (f"{where.runbooks[0]}/{EXAMPLE_SLUG}.py", "an example that only reads", example_text(owner))
@@ -118,6 +122,12 @@ def plan(root: Path, *, profile: str, people: tuple[Person, ...]) -> tuple[Actio
     actions += _lines(root, ".gitattributes", "one line end for what is signed", attributes + _ATTRIBUTES)
     actions += _lines(root, ".gitignore", "keep executions and notebooks out of git", ignore)
     return (*actions, *_enrolments(root, people))
+
+
+def is_inner(root: Path, *, around: Surroundings) -> bool:
+    """Whether `root`, which may not be there yet, lies in a git repository that begins further up."""
+    repository = git.repository_root(root if root.is_dir() else around.cwd, env=around.env)
+    return repository is not None and repository != root and root.is_relative_to(repository)
 
 
 def _where(root: Path) -> WorkspaceFile:
@@ -217,7 +227,10 @@ def people(
 
 def _public_key(key: str, around: Surroundings) -> bytes:
     path = around.cwd / Path(key).expanduser()
-    data = files.read(path, limit_bytes=LIMIT_BYTES)
+    try:
+        data = files.read(path, limit_bytes=LIMIT_BYTES)
+    except NotFoundError as error:
+        raise NotFoundError(error.message, subject=error.subject, hint=_NO_KEY) from error
     if b"PRIVATE KEY" in data:
         raise InputError(
             "a private key is never enrolled",

@@ -6,7 +6,7 @@ Never guesses between two: it says which ones there are. Never follows links out
 import difflib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -150,9 +150,25 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionFolder | None:
+Meant = Callable[[ExecutionFolder], bool]
+
+
+def lives(folder: ExecutionFolder) -> bool:
+    """What `attach`, `stop` and `confirm` mean, where several runs have a part of their names in common."""
+    return folder.is_alive()
+
+
+def was_left(folder: ExecutionFolder) -> bool:
+    """What `resume` means there: begun, not sealed, and nobody runs it."""
+    return folder.start.exists() and not folder.is_sealed() and not folder.is_alive()
+
+
+def execution_named(
+    workspace: Workspace, name: str, *, cwd: Path, preferred: Meant | None = None
+) -> ExecutionFolder | None:
     """The execution that `name` means: its folder's path, `latest`, its whole name, or a unique part of it
-    that begins with its day (20261121). None when it does not look like one."""
+    that begins with its day (20261121). None when it does not look like one. `preferred`: which of
+    several is meant."""
     for start in (cwd, workspace.root):
         folder = Path(os.path.normpath(start / name))
         # By its name too: evidence without a plan is to be looked at, not to be overlooked.
@@ -165,9 +181,14 @@ def execution_named(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionF
                 "there are no executions yet", subject=name, hint="`runbook run NAME` makes one"
             )
         return known[-1]
-    return find_execution(workspace.executions, name) if _ID_PART.match(name) else None
+    if not _ID_PART.match(name):
+        return None
+    return find_execution(workspace.executions, name, preferred=preferred)
 
 
-def require_execution(workspace: Workspace, name: str, *, cwd: Path) -> ExecutionFolder:
+def require_execution(
+    workspace: Workspace, name: str, *, cwd: Path, preferred: Meant | None = None
+) -> ExecutionFolder:
     """As `execution_named`, for verbs that want nothing else. Raises NotFoundError."""
-    return execution_named(workspace, name, cwd=cwd) or find_execution(workspace.executions, name)
+    named = execution_named(workspace, name, cwd=cwd, preferred=preferred)
+    return named or find_execution(workspace.executions, name, preferred=preferred)

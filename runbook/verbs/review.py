@@ -200,6 +200,12 @@ def carry_out(workspace: Workspace, review: Review, *, around: Surroundings, ter
     return entry
 
 
+def left_out(review: Review) -> tuple[str, ...]:
+    """Whose approvals go from the header with this one: those of another text, which count nowhere."""
+    entries = review.runbook.header.approvals
+    return tuple(dict.fromkeys(each.principal for each in entries if each.text != review.runbook.text))
+
+
 def _given_before(runbook: Runbook, trust: Trust, path: str) -> list[Entry]:
     """The approvals of other texts that were really given, the newest last.
 

@@ -82,6 +82,16 @@ def test_an_execution_is_found_by_a_unique_part_of_its_name(tmp_path: Path) -> N
     assert none.value.hint == f"did you mean {one.id}?"
 
 
+def test_where_several_have_that_part_the_preferred_one_is_meant(tmp_path: Path) -> None:
+    one, other = (make(tmp_path, new_id(NOW, "web", tail)) for tail in ("7f3a9c", "aaaaaa"))
+
+    assert find(tmp_path, "web", preferred=lambda each: each == other) == other
+    assert find(tmp_path, "7f3a9c", preferred=lambda each: each == other) == one  # it alone is named
+    for preferred in ([], [one, other]):
+        with pytest.raises(NotFoundError, match="2 executions have this in their name"):
+            find(tmp_path, "web", preferred=preferred.__contains__)
+
+
 def test_evidence_leaves_out_the_seal_the_lock_and_the_work(tmp_path: Path) -> None:
     folder = make(tmp_path, new_id(NOW, "web", "7f3a9c"))
     for name in ("finish.txt", "finish.sig", "supervisor.lock", "start.txt", "blobs/aa", "trust/policy.toml"):

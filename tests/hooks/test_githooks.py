@@ -1,6 +1,8 @@
 """Installing and removing git's hooks: chained with what is there, and without a trace."""
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,33 @@ def test_installed_and_removed_without_a_trace(repo: Repository) -> None:
 
     assert hooks(repo) == before
     repo.git("commit", "-qm", "one")
+
+
+def test_who_commits_without_the_program_on_the_path_is_told_so_and_commits_nothing(repo: Repository) -> None:
+    install(repo.root, around=around(repo.root))
+    bare = repo.root.parent / "bare"
+    bare.mkdir()
+    for tool in ("git", "sh", "dirname"):
+        found = shutil.which(tool)
+        assert found is not None
+        (bare / tool).symlink_to(found)
+    words = (
+        "git",
+        "-c",
+        "user.name=me",
+        "-c",
+        "user.email=me@example.com",
+        "commit",
+        "--allow-empty",
+        "-qm",
+        "x",
+    )
+
+    done = subprocess.run(words, cwd=repo.root, env={"PATH": str(bare)}, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "runbook is not on the PATH: nothing was checked, so nothing is committed\n  next:" in done.stderr
+    assert "`git commit --no-verify` goes past this" in done.stderr
 
 
 def test_a_hook_that_is_there_runs_first_and_comes_back(repo: Repository) -> None:

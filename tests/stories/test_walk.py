@@ -475,7 +475,7 @@ def test_the_difference_since_the_approval_is_shown_at_the_terminal(ws: Path, al
 
     assert declined == 7
     assert again.leaves() == 0
-    assert "next: commit it" in again.screen
+    assert "; approvals of another text are left out now (alice@example.com); next: commit it" in again.screen
     (entry,) = told(ws, "show", "look")["approvals"]
     assert not entry["stale"]
 

@@ -1,11 +1,12 @@
 """`init`: what it would do is said first, nothing is overwritten, and a second time nothing is left to do."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from runbook.approval import trust
-from runbook.errors import ConfigError, ExistsError, FormatError, InputError
+from runbook.errors import ConfigError, ExistsError, FormatError, InputError, NotFoundError
 from runbook.verbs import init
 from runbook.verbs.listing import listing
 from runbook.workspace import Surroundings, find
@@ -63,6 +64,26 @@ def test_a_third_person_is_added_to_those_who_are_there(desk: Desk, carol: Key) 
     after = (desk.root / ".runbook/allowed_signers").read_text()
     assert after.startswith(before)
     assert "carol@example.com" in after
+
+
+def test_a_public_key_that_is_not_there_says_how_to_make_one(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="no such file") as nobody:
+        init.people(("you@example.com",), ("none.pub",), root=desk.root, around=desk.around)
+
+    assert nobody.value.hint == "name the public half of a key of yours; `ssh-keygen -t ed25519` makes one"
+
+
+def test_settings_of_pre_commit_are_written_only_where_it_looks_for_them(desk: Desk) -> None:
+    subprocess.run(("git", "init", "-q", str(desk.root)), check=True)
+    inner = desk.root / "ops"
+
+    assert not init.is_inner(desk.root, around=desk.around)
+    assert init.is_inner(inner, around=desk.around)  # not there yet
+    planned = {
+        each: {a.path for a in init.plan(inner, profile="solo", people=(), inner=each)}
+        for each in (True, False)
+    }
+    assert planned[False] - planned[True] == {".pre-commit-config.yaml"}
 
 
 def test_files_that_are_there_keep_what_is_in_them(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from runbook import workspace as workspaces
 from runbook.errors import FormatError, NotFoundError, UsageError
+from runbook.system import files
 from runbook.verbs import names
 from tests.verbs.desk import PATH, Desk
 
@@ -137,6 +138,24 @@ def test_an_execution_is_known_by_its_beginning_its_path_or_as_the_latest(desk: 
     with pytest.raises(NotFoundError, match="20261122") as caught:
         found("20261122")
     assert same_day in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_part_of_a_name_means_the_run_that_lives_or_the_one_that_was_left(desk: Desk) -> None:
+    runs = [f"20261121T00120{number}Z-web-7f3a9{number}" for number in range(3)]
+    over, left, alive = (desk.root / "executions/2026-11" / each for each in runs)
+    for each in (over, left, alive):
+        desk.write(f"executions/2026-11/{each.name}/start.txt", "x")
+    (over / "finish.txt").write_text("x")
+
+    def meant(part: str, preferred: names.Meant | None = None) -> Path:
+        return names.require_execution(desk.workspace, part, cwd=desk.root, preferred=preferred).path
+
+    with files.locked(alive / "supervisor.lock"):
+        for part in ("web", "20261121"):
+            assert meant(part, names.lives) == alive
+            assert meant(part, names.was_left) == left
+            with pytest.raises(NotFoundError, match="3 executions"):
+                meant(part)
 
 
 def test_no_execution_yet_is_said(desk: Desk) -> None:
