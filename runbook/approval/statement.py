@@ -1,8 +1,8 @@
 """Statements: the bytes that an approval signs (DESIGN §5.1), and an approval's identity.
 
-Pure. One spelling: each line once, in one order, LF, a final newline; `parse_statement` refuses every other.
-A statement is never read to decide anything: it is built anew from the entry in the header, the workspace and
-the path, so that a signature made for another file, workspace or field does not fit.
+Pure. One spelling: each line once, in one order, LF, a final newline. A statement is never read,
+only written: it is built anew from the entry in the header, the workspace and the path, so that a signature
+made for another file, workspace or field does not fit.
 """
 
 import re
@@ -13,7 +13,7 @@ import msgspec
 
 from runbook.canonical import digest
 from runbook.errors import FormatError
-from runbook.instants import parse_stamp, stamp
+from runbook.instants import stamp
 from runbook.text.entries import PRINCIPAL, is_environment_name
 from runbook.text.runbook import Entry
 
@@ -24,22 +24,10 @@ WORKSPACE: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 EXACT: Final = re.compile(r"exact:sha256:[0-9a-f]{64}")
 _PATH_CHARACTERS: Final = re.compile(r"[ !-\[\]-~]+")  # printable ASCII without the backslash
-_KEYS: Final = (
-    "workspace",
-    "path",
-    "text",
-    "environments",
-    "allows",
-    "parameters",
-    "role",
-    "principal",
-    "issued",
-    "expires",
-)
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person says by approving. Made by `statement_of` or `parse_statement`, which check it all."""
+    """What a person says by approving. Made by `statement_of`, which checks it all."""
 
     workspace: str
     path: str
@@ -114,43 +102,6 @@ def statement_bytes(statement: Statement) -> bytes:
 def approval_id(statement: Statement) -> str:
     """An approval's identity: `sha256:` of its statement, never of its signature, which has many forms."""
     return digest(statement_bytes(statement))
-
-
-def parse_statement(data: bytes, *, name: str = "statement") -> Statement:
-    """Read a statement back. Raises FormatError unless writing it again gives exactly these bytes."""
-    try:
-        lines = data.decode("ascii").split("\n")
-    except UnicodeDecodeError as error:
-        raise FormatError("a statement is ASCII", subject=name) from error
-    if lines[0] != FIRST_LINE:
-        raise FormatError(f"the first line must be {FIRST_LINE!r}", subject=name, line=1)
-    if len(lines) != len(_KEYS) + 2 or lines[-1]:
-        raise FormatError(f"a statement has {len(_KEYS) + 1} lines and a final newline", subject=name)
-    fields = {}
-    for number, (key, line) in enumerate(zip(_KEYS, lines[1:-1], strict=True), start=2):
-        if not line.startswith(f"{key}: "):
-            raise FormatError(f"expected the line {key!r}", subject=name, line=number)
-        fields[key] = line[len(key) + 2 :]
-    statement = _statement(fields, name)
-    _check(statement)
-    if statement_bytes(statement) != data:
-        raise FormatError("not written in the one form of a statement", subject=name)
-    return statement
-
-
-def _statement(fields: dict[str, str], name: str) -> Statement:
-    try:
-        return msgspec.convert(
-            {
-                **fields,
-                "environments": tuple(fields["environments"].split(", ")),
-                "issued": parse_stamp(fields["issued"]),
-                "expires": parse_stamp(fields["expires"]),
-            },
-            Statement,
-        )
-    except (msgspec.ValidationError, ValueError) as error:
-        raise FormatError(str(error), subject=name) from error
 
 
 def _check(statement: Statement) -> None:

@@ -161,11 +161,6 @@ class Control:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._visited.wait(), seconds)
 
-    @property
-    def drivers(self) -> tuple[str, ...]:
-        """Who drives now: at most one."""
-        return tuple(visitor.who for visitor in self._visitors if visitor.mode == "drive")
-
     def _tell_heads(self) -> None:
         self._nudge = None
         slow = False

@@ -238,7 +238,6 @@ class KernelClient:
         await request.idle.wait()
         await asyncio.sleep(_GIVE_UP_SECONDS)
         if request.reply is None:
-            request.lost = True
             running.cancel()
 
     def interrupt(self) -> None:
@@ -264,11 +263,6 @@ class KernelClient:
     def session(self) -> str:
         """The name under which our requests are sent, once connected; "" before."""
         return "" if self._connection is None else str(self._connection.session.session)
-
-    @property
-    def last_spooled(self) -> int:
-        """The number of the last message that was handed to `on_message`."""
-        return self._last
 
     def release(self, up_to: int) -> None:
         """The journal has every message up to this number: the spool may drop whole segments of them.

@@ -5,12 +5,10 @@ the names of the steps they sent), another of ours (`own`), none (the kernel's o
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from runbook.execution.kernel_values import KernelMessage, Origin
-from runbook.execution.spool import SpoolReader
 
 UNREADABLE = "unreadable"
 """The type of what is no message, whoever made it: kept (`buffers` has its parts), and obeyed by nobody."""
@@ -70,10 +68,3 @@ def as_message(
         content=message["content"],
         buffers=tuple(bytes(each) for each in message["buffers"]),
     )
-
-
-def read_spooled(spool: Path, *, after: int, steps: Mapping[str, str]) -> Iterator[KernelMessage]:
-    """What a kernel that is gone had published behind number `after`. `kernel_reply.recovered` says how a
-    step ended whose `runbook_reply` is among it. A jump in the numbers is a gap. Raises StorageError."""
-    for record in SpoolReader(spool, after=after).records():
-        yield as_message(read_parts(record.parts), record.number, steps=steps)

@@ -31,7 +31,7 @@ class Request:
         self.idle = asyncio.Event()
         self.begun = False  # a message of it was seen
         self.complete = True
-        self.timed_out = self.interrupted = self.killed = self.lost = False
+        self.timed_out = self.interrupted = self.killed = False
         self.foreign: set[str] = set()
 
     @property

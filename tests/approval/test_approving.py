@@ -16,7 +16,7 @@ from runbook.approval.decision import Request, decide
 from runbook.approval.policy import spoken
 from runbook.approval.signers import enrolment_line
 from runbook.approval.signing import SigningKey, fingerprint, sign
-from runbook.approval.statement import NAMESPACE, parse_statement, statement_bytes, statement_of
+from runbook.approval.statement import NAMESPACE, statement_bytes, statement_of
 from runbook.approval.trusted import Trust
 from runbook.errors import InputError, SignerError
 from runbook.text.reader import require
@@ -82,7 +82,7 @@ def test_what_is_approved_here_counts_here_and_verifies_with_plain_ssh_keygen(
         check=True,
     )
     assert b'Good "approval.v1@signed-runbook" signature' in said.stdout
-    assert parse_statement(statement).principal == key.principal
+    assert f"principal: {key.principal}\n".encode() in statement
 
 
 # -- what a grant says

@@ -4,11 +4,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook.approval import sshsig
 from runbook.approval.policy import applicable, parse_policy
-from runbook.approval.statement import FIRST_LINE, parse_statement, statement_bytes, statement_of
+from runbook.approval.statement import FIRST_LINE, statement_bytes, statement_of
+from runbook.instants import parse_stamp
 from tests.approval.made import BOB, GOOD, KEYS, PATH, WORKSPACE, approved, signer_lines
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +36,15 @@ def test_every_code_of_a_verdict_is_on_the_page_and_no_other() -> None:
 def test_the_statement_on_the_page_is_one() -> None:
     (text,) = [block for block in blocks(APPROVALS, "") if block.startswith(FIRST_LINE)]
 
-    statement = parse_statement(text.replace("<64 hex digits>", "0" * 64).encode())
+    entry = msgspec.structs.replace(
+        GOOD,
+        text=f"sha256:{'0' * 64}",
+        issued=parse_stamp("2026-11-21T00:07:07Z"),
+        expires=parse_stamp("2027-02-19T00:07:07Z"),
+    )
+    statement = statement_bytes(statement_of(entry, workspace=WORKSPACE, path=PATH)).decode()
 
-    assert statement.path == PATH
+    assert text.replace("<64 hex digits>", "0" * 64) == statement
 
 
 @pytest.fixture
