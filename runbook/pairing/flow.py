@@ -219,7 +219,14 @@ def _new_text(text: Text, cells: Sequence[tuple[Cell, int | None]], root: Lines)
     same_order = [index for _, index in cells] == list(range(len(text.cells)))
     if not changed and same_order and root == text.header.root:
         return None, 0
-    return patched(text, cells, None if root == text.header.root else root), changed
+    touched = changed + _gone_or_moved([index for _, index in cells], len(text.cells))
+    return patched(text, cells, None if root == text.header.root else root), touched
+
+
+def _gone_or_moved(indexes: Sequence[int | None], count: int) -> int:
+    """How many of `count` cells are not among `indexes`; where all are, 1 if any went to another place."""
+    kept = [index for index in indexes if index is not None]
+    return count - len(kept) or int(kept != sorted(kept))
 
 
 def _new_notebook(
@@ -244,7 +251,8 @@ def _new_notebook(
     written = write_cells(notebook, slots, sources)
     header = _header_cell(notebook, shall.notebook_root)
     data = write_notebook(notebook, [*header, *written.cells], wishes.metadata)
-    return data, written.kept, written.dropped, written.changed
+    touched = written.changed + _gone_or_moved([slot.notebook_index for slot in slots], len(known))
+    return data, written.kept, written.dropped, touched
 
 
 def _known(cell: object, slot: Merged) -> Cell | None:

@@ -1,5 +1,6 @@
 """Rivals: other programs that pair the same files. Looks for jupytext's settings; changes nothing."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def jupytext_header(path: Path) -> str | None:
 
 def _text(path: Path, limit_bytes: int) -> str | None:
     try:
-        with files.storage_errors(path), path.open("rb") as file:
-            return file.read(limit_bytes).decode("utf-8", "replace")
-    except RunbookError:
+        head = next(files.chunks(Path(os.path.realpath(path)), chunk_bytes=limit_bytes), b"")
+        return head.decode("utf-8", "replace")
+    except RunbookError:  # a FIFO too: opening one would wait for its writer
         return None

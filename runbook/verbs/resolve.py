@@ -1,15 +1,16 @@
 """`resolve`: a person says whose version of what is disputed counts; the other stays in the history."""
 
+import contextlib
 import shlex
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from runbook.errors import DeclinedError, UsageError
-from runbook.pairing.observe import TEXT_LIMIT_BYTES
+from runbook.errors import DeclinedError, NotFoundError, UsageError
+from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.reports import PairReport
-from runbook.pairing.resolve import Answer
+from runbook.pairing.resolve import Answer, Edited
 from runbook.pairing.resolve import resolve as settle
 from runbook.pairing.session import Options
 from runbook.pairing.state import State
@@ -52,7 +53,7 @@ def _is_there(place: Place, name: str | None) -> bool:
     return name is not None and (place.root / name).exists()
 
 
-def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
+def _edited(place: Place, pair: Pair, around: Surroundings) -> Edited:
     words = around.env.get("VISUAL") or around.env.get("EDITOR")
     if not words:
         raise UsageError(
@@ -60,6 +61,9 @@ def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
         )
     record = State(place.state).records.get(pair.name)
     text = files.read(place.root / pair.name, limit_bytes=TEXT_LIMIT_BYTES)
+    notebook: bytes | None = None
+    with contextlib.suppress(NotFoundError):
+        notebook = files.read(place.root / pair.notebook_name, limit_bytes=NOTEBOOK_LIMIT_BYTES)
     with tempfile.TemporaryDirectory(prefix="runbook-resolve-") as folder:
         copy = Path(folder) / Path(pair.name).name
         files.create(copy, text, mode=0o600, durable=False)
@@ -74,4 +78,4 @@ def _edited(place: Place, pair: Pair, around: Surroundings) -> bytes:
             subject=pair.name,
             hint="to keep the text as it is: --take text",
         )
-    return edited
+    return Edited(text=edited, seen=(text, notebook))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from runbook.canonical import digest
-from runbook.errors import ConfigError, FormatError
-from runbook.pairing.history import versions
+from runbook.errors import ChangedMeanwhile, ConfigError, FormatError
+from runbook.pairing.history import content, versions
 from runbook.pairing.places import find_pairs, pair_of, place
-from runbook.pairing.resolve import resolve
+from runbook.pairing.resolve import Edited, resolve
 from runbook.pairing.state import State
 from runbook.pairing.sync import sync_pair
 from runbook.store.store import open_store
@@ -322,11 +322,38 @@ def test_a_person_resolves_by_editing(bench: Bench) -> None:
     bench.edit("restart = True", "restart = 'text'")
     bench.set_source(2, "restart = 'notebook'")
     bench.sync()
-    edited = bench.text.read_text().replace("'text'", "'agreed'").encode()
+    seen = (bench.text.read_bytes(), bench.notebook.read_bytes())
+    edited = Edited(text=seen[0].replace(b"'text'", b"'agreed'"), seen=seen)
+    bench.run(1)  # new outputs are nothing that they had to see
 
     assert resolve(bench.place, bench.pair, take="edit", now=NOW, edited=edited).is_settled
     assert bench.sources()[-1] == "restart = 'agreed'"
     assert bench.sync().action == "unchanged"
+
+
+@pytest.mark.parametrize("side", ["text", "notebook"])
+def test_what_was_saved_while_a_person_edited_is_not_resolved_away(bench: Bench, side: str) -> None:
+    bench.edit("restart = True", "restart = 'text'")
+    bench.set_source(2, "restart = 'notebook'")
+    bench.sync()
+    seen = (bench.text.read_bytes(), bench.notebook.read_bytes())
+    edited = Edited(text=seen[0].replace(b"'text'", b"'agreed'"), seen=seen)
+    if side == "text":
+        bench.edit("restart = 'text'", "restart = 'newer'")
+    else:
+        bench.set_source(2, "restart = 'newer'")
+
+    with pytest.raises(ChangedMeanwhile) as refused:
+        resolve(bench.place, bench.pair, take="edit", now=NOW, edited=edited)
+
+    number = versions(bench.place, "runbooks/x.py")[-1].number
+    words = f"it was saved by somebody else while you edited; your text is version {number}"
+    assert refused.value.message == words
+    assert content(bench.place, "runbooks/x.py", number) == edited.text
+    both = bench.text.read_text() + "".join(bench.sources())
+    assert "'newer'" in both
+    assert "'agreed'" not in both
+    assert bench.sync().action == "conflict"
 
 
 def test_a_conflict_ends_when_both_say_the_same(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Pairs on the command line: sync, resolve, versions, restore, diff, with their exit codes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,43 @@ def test_resolve_in_an_editor(bench: Bench, tmp_path: Path) -> None:
     assert said.code == 0, said.err
     assert 'status = "both"' in bench.text.read_text()
     assert bench.agrees()
+
+
+def test_what_is_saved_while_the_editor_is_open_is_not_resolved_away(bench: Bench, tmp_path: Path) -> None:
+    assert program(bench.root, "sync").code == 0
+    bench.edit('status = "up"', 'status = "text"')
+    bench.set_source(1, 'status = "notebook"')
+    assert program(bench.root, "sync").code == 1
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\nsed -i s/Slowly/Quickly/ {bench.text}\nsed -i s/text\\"/both\\"/ "$1"\n')
+    editor.chmod(0o755)
+    said = program(bench.root, "resolve", "x", "--take", "edit", EDITOR=str(editor))
+    kept = program(bench.root, "versions", "x", "--json").json["versions"][-1]["number"]
+    assert said.code == 6
+    assert said.err.splitlines()[:2] == [
+        f"error: runbooks/x.py: it was saved by somebody else while you edited; your text is version {kept}",
+        f"  next: see what yours is missing: runbook diff runbooks/x.py@{kept} runbooks/x.py; resolve again",
+    ]
+    assert "Quickly" in bench.text.read_text()
+
+
+def test_sync_says_of_cells_that_went_or_moved_that_cells_changed(bench: Bench, call: Caller) -> None:
+    call(bench.root, "sync")
+    bench.edit('\n# %% tags=["danger"]\nrestart = True\n', "")
+    assert call(bench.root, "sync").out == "runbooks/x.py → x.ipynb: 1 cell changed\n"
+    bench.change(lambda cells: cells.reverse())
+    assert call(bench.root, "sync").out == "runbooks/x.py ← x.ipynb: 1 cell changed\n"
+    bench.edit("title: Restart", "title: Again")
+    assert call(bench.root, "sync").out == "runbooks/x.py → x.ipynb: header changed\n"
+
+
+def test_a_fifo_in_the_place_of_a_text_is_said_and_not_waited_for(bench: Bench) -> None:
+    assert program(bench.root, "sync").code == 0
+    bench.text.unlink()
+    os.mkfifo(bench.text)
+    said = program(bench.root, "sync")
+    assert said.code == 6
+    assert "not a regular file" in said.out
 
 
 def test_an_editor_that_changes_nothing_decides_nothing(bench: Bench) -> None:
