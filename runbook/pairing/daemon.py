@@ -66,10 +66,12 @@ def log_path(place: Place) -> Path:
 def serve(scene: Scene, owner: Owner, *, tell: Callable[[Told], None]) -> None:
     """Watch until SIGTERM, SIGINT or `stop`; to be called in the main thread.
 
-    Raises LockBusy when somebody watches here already, naming who; UnavailableError with `--poll never` where
-    no events come.
+    The state's folder may be taken away: it is made anew. Raises LockBusy when somebody watches here already,
+    also when they began while it was away, naming who; UnavailableError with `--poll never` where no events
+    come.
     """
-    with _owned(scene.place, owner), contextlib.ExitStack() as ending:
+    with contextlib.ExitStack() as held, contextlib.ExitStack() as ending:
+        lock = held.enter_context(_owned(scene.place, owner))
         watching = Watching(scene, tell)
         ending.callback(watching.close)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -78,32 +80,42 @@ def serve(scene: Scene, owner: Owner, *, tell: Callable[[Told], None]) -> None:
         watching.open()
         how = watching.listening.watcher.name
         tell(Told(code="started", message=f"watching {_pairs(watching.pairs)} in {owner.root} ({how})"))
-        _go_on(watching, scene.place, owner)
+        shown = _Shown(scene.place)
+        while not watching.is_stopping:
+            if not _is_in_place(scene.place, lock):
+                held.close()
+                lock = held.enter_context(_owned(scene.place, owner))
+                tell(Told(code="state", message="the state's folder was taken away: it is made anew"))
+                watching.look_again()
+            is_late = shown.show(_status(watching, owner))
+            watching.step(_STATUS_SECONDS if is_late else scene.sweep_seconds)
         tell(Told(code="stopped", message="stopped"))
 
 
-def _go_on(watching: Watching, place: Place, owner: Owner) -> None:
-    """Steps, and a status that follows them, at most once a second; the lock is looked at with each sweep."""
-    locked = _inode(place)
-    written: Status | None = None
-    written_at = 0.0
-    swept = watching.sweeps
-    while not watching.is_stopping:
+class _Shown:
+    """The status for others: follows what changes, at most once a second. Never ends the watch: a full disk
+    costs the status alone."""
+
+    def __init__(self, place: Place) -> None:
+        self._path = status_path(place)
+        self._last: Status | None = None
+        self._tried = float("-inf")
+
+    def show(self, now: Status) -> bool:
+        """Whether it is still to be written."""
         seconds = clock.monotonic_ns() / 1e9
-        now = _status(watching, owner)
-        is_new = written is None or msgspec.structs.replace(now, at=written.at) != written
-        if is_new and (written is None or seconds - written_at >= _STATUS_SECONDS):
-            files.replace(status_path(place), msgspec.json.encode(now), durable=False)
-            written, written_at, is_new = now, seconds, False
-        watching.step(_STATUS_SECONDS if is_new else watching.scene.sweep_seconds)
-        if watching.sweeps != swept:
-            swept = watching.sweeps
-            if _inode(place) != locked:
-                raise UnavailableError(
-                    "the state's folder was taken away: this watch gives up its place",
-                    subject=str(place.state),
-                    hint="nothing is lost; start it again: runbook watch",
-                )
+        is_known = self._last is not None and msgspec.structs.replace(now, at=self._last.at) == self._last
+        if is_known and look(self._path) is not None:
+            return False
+        if seconds - self._tried < _STATUS_SECONDS:
+            return True
+        self._tried = seconds
+        try:
+            files.replace(self._path, msgspec.json.encode(now), durable=False)
+        except RunbookError:
+            return True
+        self._last = now
+        return False
 
 
 def _utf8(words: str) -> str:
@@ -126,13 +138,14 @@ def _status(watching: Watching, owner: Owner) -> Status:
     )
 
 
-def _inode(place: Place) -> int | None:
-    seen = look(lock_path(place))
-    return None if seen is None else seen.inode
+def _is_in_place(place: Place, lock: int) -> bool:
+    """Whether the lock that we hold is the one that others see."""
+    seen, ours = look(lock_path(place)), os.fstat(lock)
+    return seen is not None and seen.inode == ours.st_ino
 
 
 @contextlib.contextmanager
-def _owned(place: Place, owner: Owner) -> Iterator[None]:
+def _owned(place: Place, owner: Owner) -> Iterator[int]:
     with State(place.state).locked():
         pass  # makes the folder, with its README
     with contextlib.ExitStack() as held:
@@ -140,9 +153,10 @@ def _owned(place: Place, owner: Owner) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
         files.write_all(descriptor, msgspec.json.encode(owner))
         try:
-            yield
+            yield descriptor
         finally:
-            files.remove(status_path(place))
+            if _is_in_place(place, descriptor):  # else the status is another watch's by now
+                files.remove(status_path(place))
             os.ftruncate(descriptor, 0)
 
 

@@ -97,6 +97,10 @@ class Watching:
         self.is_stopping = True
         self.listening.watcher.wake()
 
+    def look_again(self) -> None:
+        """Look at everything with the next step."""
+        self._next_sweep = 0.0
+
     def close(self) -> None:
         self.listening.watcher.close()
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from runbook.errors import UnavailableError
+from runbook.errors import LockBusy, UnavailableError
 from runbook.pairing import daemon
 from runbook.pairing.places import place
+from runbook.system import files, swap
 from tests.keys import Key
 from tests.pairing.builders import BODY, TEXT
 from tests.pairing.live import Live
@@ -159,15 +160,54 @@ def test_a_state_that_was_taken_away_is_made_again_from_the_contents(here: Path)
         running.until(lambda: "Quickly" in notebook(here))
 
 
-def test_a_watch_that_lost_its_lock_gives_up_its_place(here: Path) -> None:
+def test_a_watch_whose_state_was_taken_away_takes_its_place_again(here: Path, tmp_path: Path) -> None:
     """Or there would be two, once somebody starts another one."""
+    running = Watch(here, tmp_path / "out").ready()
+    try:
+        shutil.rmtree(here / ".runbook/state")
+        (here / "runbooks/another.py").write_text(TEXT)
+        running.until(lambda: asked(here).json.get("pairs") == 2)
+        assert program(here, "watch").code == 6
+        (here / "runbooks/restart.py").write_text(TEXT.replace("Slowly", "Quickly"))
+        running.until(lambda: "Quickly" in notebook(here))
+        said = [line["message"] for line in running.lines() if line["event"] == "state"]
+        assert said == ["the state's folder was taken away: it is made anew"]
+    finally:
+        running.process.terminate()
+    assert running.process.wait(60) == 0
+
+
+def test_a_watch_gives_up_its_place_to_one_that_began_while_its_state_was_away(here: Path) -> None:
     scene = Live(here, sweep_seconds=0.2).scene
     owner = daemon.Owner(pid=os.getpid(), host="here", root=str(here), since="2026-11-21T00:00:00Z")
-    taking = threading.Timer(0.5, shutil.rmtree, [scene.place.state])
-    taking.start()
-    with pytest.raises(UnavailableError, match="this watch gives up its place"):
-        daemon.serve(scene, owner, tell=lambda told: None)
-    taking.join()
+    other = here / ".runbook/other"
+    other.mkdir()
+    (other / "watch.json").write_text("of the other one")
+    with files.locked(other / "watch.lock"):
+        taking = threading.Timer(0.5, swap._exchange, [other, scene.place.state])
+        taking.start()
+        with pytest.raises(LockBusy, match="this workspace is being watched already"):
+            daemon.serve(scene, owner, tell=lambda told: None)
+        taking.join()
+    assert daemon.status_path(scene.place).read_text() == "of the other one"
+
+
+def test_a_status_that_cannot_be_written_does_not_end_the_watch(here: Path, tmp_path: Path) -> None:
+    running = Watch(here, tmp_path / "out").ready()
+    try:
+        status = here / ".runbook/state/watch.json"
+        running.until(status.exists)
+        status.unlink()
+        status.mkdir()  # as on a full disk: it cannot be replaced
+        (here / "runbooks/restart.py").write_text(TEXT + "\n# %% [\n")
+        running.until(lambda: any(line.get("action") == "to-notebook" for line in running.lines()))
+        (here / "runbooks/restart.py").write_text(TEXT.replace("Slowly", "Quickly"))
+        running.until(lambda: "Quickly" in notebook(here))
+        status.rmdir()
+        running.until(lambda: asked(here).json.get("pairs") == 1)
+    finally:
+        running.process.terminate()
+    assert running.process.wait(60) == 0
 
 
 def test_once_is_sync_and_modes_exclude_each_other(here: Path) -> None:
