@@ -89,13 +89,13 @@ class Contact:
             self._gone()
 
     def lost(self, step: str | None) -> None:
-        """It died, and the run goes on: bring in its last words, tell its end, and name what it had started
-        and still runs. `step`: the one that ran last."""
+        """It died, and the run goes on: bring in its last words, name what it had started and still runs, and
+        tell its end. `step`: the one that ran last."""
         if self.client is not None:
             self.client.catch_up()
-        self._tell_end(expected=False)
         survivors = kernel_launch.survivors(self.process.folder)
         taking_up.tell_survivors(survivors, self._chronicle, step=step)
+        self._tell_end(expected=False)
         self._chronicle.boundary()
 
     async def leave(self) -> None:
@@ -119,6 +119,8 @@ class Contact:
             self.process.kill_tree()
             if self.client is not None:
                 await self.client.close()
+                if not self._chronicle.broken.done():
+                    self.client.catch_up()
         await self.process.ended()
         self._tell_end(expected=expected)
 

@@ -71,6 +71,14 @@ def read(folder: ExecutionFolder) -> Lease:
     raise nobody(folder.id)
 
 
+def left(folder: ExecutionFolder) -> Lease | None:
+    """What the last supervisor had said of itself, for who holds the lease after it; None for nothing."""
+    with contextlib.suppress(FormatError, NotFoundError):
+        data = files.read(folder.lock, limit_bytes=_LIMIT_BYTES)
+        return decode_json(data, Lease, name=folder.lock.name)
+    return None
+
+
 def nobody(execution: str) -> NotFoundError:
     """No supervisor is at work there: it has ended, or died."""
     return NotFoundError(
@@ -93,15 +101,20 @@ def private_folder(env: Mapping[str, str]) -> Path:
         # /tmp is everybody's: owner and mode are looked at below.
         folder = Path("/tmp") / f"runbook-{os.getuid()}"  # noqa: S108
     files.make_folder(folder, mode=0o700)
-    with files.storage_errors(folder):
-        found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not is_private(folder):
         raise StorageError(
             "is not a folder of this user alone",
             subject=str(folder),
             hint="remove it, or set its mode to 700",
         )
     return folder
+
+
+def is_private(folder: Path) -> bool:
+    """Whether it is a folder of this user alone. Raises StorageError, NotFoundError for one that is gone."""
+    with files.storage_errors(folder):
+        found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def run_folder(env: Mapping[str, str], execution: Path) -> Path:

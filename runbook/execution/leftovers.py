@@ -1,7 +1,8 @@
 """Leftovers: the private folders of runs that were killed, taken away once nobody needs them. An edge.
 
 A supervisor that is killed leaves its sockets behind. Its kernel lives on for a while and is reached through
-that folder, so a folder stays for as long as its kernel does, or its supervisor.
+that folder, and what a dead kernel left running is found by what stands there. So a folder stays for as long
+as its supervisor does, or its kernel, or what that had started.
 """
 
 import contextlib
@@ -49,12 +50,12 @@ def _is_left_over(place: Path) -> bool:
         execution = Path(os.fsdecode(files.read(place / _NOTE, limit_bytes=_LIMIT_BYTES)))
     except InputError:
         return False  # not one of ours, or not noted yet
-    return not ExecutionFolder(execution).is_alive() and not any(_is_alive(each) for each in kernels(place))
+    return not ExecutionFolder(execution).is_alive() and not any(_is_at_work(each) for each in kernels(place))
 
 
-def _is_alive(kernel: Path) -> bool:
+def _is_at_work(kernel: Path) -> bool:
     try:
         kernel_launch.adopt(kernel)
     except KernelError:
-        return False
+        return bool(kernel_launch.survivors(kernel))
     return True

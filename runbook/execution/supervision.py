@@ -187,7 +187,7 @@ class Supervision:
             self._leave_off("kernel-died")
         if not self._chronicle.broken.done():
             self.recover(taken, reply)
-            if has_died:
+            if not contact.process.is_alive and not contact.is_told:  # also one that answered, and went
                 self._lose(still_open.step if still_open else None)
 
     async def _go_on(self) -> EndReason:

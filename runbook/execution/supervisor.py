@@ -65,6 +65,7 @@ from runbook.workspace import Surroundings, Workspace, load, resolve
 
 _AHEAD = ("zmq.asyncio", "jupyter_client", "nbclient", "runbook.execution.kernel")
 """What talks to a kernel, in pieces: the last holds all the others."""
+_SOCKET = "s"
 VISIT_SECONDS = 2
 """How long a run that ended at once waits for the terminal that started it."""
 
@@ -121,7 +122,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
         _log_to(folder, secrets)
         now = clock.now()
         if handed.task == "seal":
-            place = lease.run_folder(around.env, folder.path)
+            place = taking_up.place_of(folder, around.env)
             sealing.seal_left(folder, place, by=handed.who, state=around.state_folder)
             ready()
             return
@@ -135,7 +136,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
             _require_unsealed(folder)
             plan = plan_folder.load_begun(folder.path, workspace=workspace, around=around, now=now)
             story = _story(plan)
-            place = lease.run_folder(around.env, folder.path)
+            place = taking_up.place_of(folder, around.env)
             taken = taking_up.take_up(folder, plan.record, place, story)
             if taken.past.sealed:
                 sealing.finish(folder, place)
@@ -222,9 +223,12 @@ class _Run:
         self._held = held
         self._around = around
         self._handed = handed
-        self._place = lease.run_folder(around.env, folder.path)
-        self._socket = self._place / "s"
         self._waited_for: set[int] = set()  # kernels: who ends them wants to know how they ended
+
+    @property
+    def _place(self) -> Path:
+        taken = self.taken
+        return lease.run_folder(self._around.env, self._folder.path) if taken is None else taken.place
 
     async def through(self, writer: JournalWriter, ready: Callable[[], None]) -> None:
         """Open, run, seal."""
@@ -262,7 +266,7 @@ class _Run:
         if chronicle.discretion is not None:
             control.discreet = chronicle.discretion.text
         supervision.control = control
-        await control.open(self._socket)
+        await control.open(self._place / _SOCKET)
         self._listen_to_signals(supervision)
         ready()
         failure: RunbookError | None = problem
@@ -309,7 +313,7 @@ class _Run:
             return self._try_to_launch(1)
         conduct.take_up(taken.past, renewed=taken.process is None)
         if taken.process is not None:
-            supervision.taken = taken
+            supervision.taken, self._number = taken, taken.number
             chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
             return taken.process, None
         supervision.recover(taken, taking_up.bring_back(taken, chronicle))
@@ -324,6 +328,7 @@ class _Run:
             return None, error
 
     def _launch(self, number: int) -> KernelProcess:
+        self._number = number
         record = self._plan.record
         spec = KernelSpec(
             folder=self._place / f"k{number}",
@@ -355,7 +360,7 @@ class _Run:
 
     def _renew(self, control: Control) -> KernelProcess:
         """Another kernel in the place of one that died."""
-        process = self._launch(taking_up.last_kernel(self._folder, self._place) + 1)
+        process = self._launch(self._number + 1)
         self._write_lease(process)
         control.marks.update(self._marks())
         return process
@@ -366,7 +371,7 @@ class _Run:
         self._held.write(
             Lease(
                 supervisor=os.getpid(),
-                socket=str(self._socket),
+                socket=str(self._place / _SOCKET),
                 kernel=None if process is None else process.pid,
                 kernel_folder=None if process is None else str(process.folder),
             )

@@ -4,14 +4,15 @@ An edge; starts nothing and decides nothing. What the kernel published after the
 back from the spool, in order and once; what can't be known is told as a `gap`.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from runbook.canonical import hex_digest
-from runbook.errors import KernelError
+from runbook.errors import KernelError, NotFoundError, StorageError, UnavailableError
 from runbook.evidence import messages
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.events import Event, StepState, parse_moment
@@ -19,7 +20,7 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader, JournalWriter, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.story import Story
-from runbook.execution import deviating, kernel_launch, leftovers
+from runbook.execution import deviating, kernel_launch, kernel_tree, lease, leftovers
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_messages import as_message, read_parts
@@ -36,11 +37,13 @@ _WRITER_NS = 10**9
 
 
 class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """A run to go on with. `number` is that of its last kernel, `spool` where that one published, `process`
-    the kernel when it lives; `requests` are its requests, id to step; `reply`: how the open attempt ended, as
-    far as the journal knows; `survivors`: what a dead kernel had started and still runs."""
+    """A run to go on with. `place` is its private folder; `number` that of its last kernel, `spool` where
+    that one published, `process` the kernel when it lives; `requests` are its requests, id to step; `reply`:
+    how the open attempt ended, as far as the journal knows; `survivors`: what a dead kernel had started and
+    still runs."""
 
     past: Past
+    place: Path
     number: int
     spool: Path
     process: KernelProcess | None
@@ -62,26 +65,47 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
         return still_open.requests | new
 
 
+def place_of(folder: ExecutionFolder, env: Mapping[str, str]) -> Path:
+    """The private folder of a run that is taken up: where its kernel lives, which another `XDG_RUNTIME_DIR`
+    than ours may say, else where this environment has it. The caller holds the lease."""
+    place, left = lease.run_folder(env, folder.path), lease.left(folder)
+    if left is not None and left.kernel_folder is not None:
+        kernel = Path(left.kernel_folder)
+        with contextlib.suppress(StorageError, NotFoundError):
+            is_its = kernel.parent.name == place.name and lease.is_private(kernel.parent)
+            if is_its and _alive(kernel) is not None:
+                return kernel.parent
+    return place
+
+
 def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Story) -> TakenUp:
     """Read the journal into `story` and find what is left. The caller holds the lease.
 
-    `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check.
+    `place` is the run's private folder. Raises EvidenceDamaged for a journal that does not check,
+    UnavailableError when the kernel lives and can't be reached: nobody knows what it does.
     """
     _take_away_halves(folder)
     _mend(folder)
     gatherer = Gatherer(record.steps)
+    kernel: ProcessIdentity | None = None
     if folder.journal.exists():
         for event in JournalReader(folder):
             gatherer.feed(event)
             story.feed(event)
+            if event.kind in ("kernel-started", "kernel-ended"):
+                kernel = ProcessIdentity(pid=event.number("pid"), started=event.text("started"))
     past = gatherer.past()
-    number = last_kernel(folder, place)
+    number = last_kernel(folder, place, ended=past.ended)
     spool = spool_of(folder, number)
+    process = _alive(place / f"k{number}") if number > past.ended else None
+    if process is None and kernel is not None and kernel.started:
+        _require_gone(kernel)
     return TakenUp(
+        place=place,
         past=past,
         number=number,
         spool=spool,
-        process=_alive(place, number) if number > past.ended else None,
+        process=process,
         requests=_requests(spool, past) if number > past.ended else dict(past.requests),
         reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
         survivors=kernel_launch.survivors(place / f"k{number}") if number > past.ended else (),
@@ -117,14 +141,15 @@ def spool_of(folder: ExecutionFolder, number: int) -> Path:
     return folder.spool if number <= 1 else folder.spool / str(number)
 
 
-def last_kernel(folder: ExecutionFolder, place: Path) -> int:
+def last_kernel(folder: ExecutionFolder, place: Path, *, ended: int) -> int:
     """The number of the kernel that was started last; 0 for none. The private folder may be gone (a restart
-    of the machine), the spools may be, too (all was released)."""
+    of the machine), and one that died before it published has no spool: `ended` is the last whose end was
+    told, and no number is given twice."""
     known = [int(each.name[1:]) for each in leftovers.kernels(place)]
     if folder.spool.is_dir():
         known += [int(each.name) for each in folder.spool.iterdir() if each.name.isdecimal()]
         known += [1 for _ in folder.spool.glob("*.spool")]
-    return max(known, default=0)
+    return max([ended, *known])
 
 
 def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
@@ -148,11 +173,12 @@ def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
 
 
 def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:
-    """Say that the last kernel is gone, unless that was said, and what it left running, named by pid and
-    start time: that may be at work yet, and ends unrecorded. The next kernel counts its messages anew."""
+    """Name what the last kernel left running, by pid and start time: that may be at work yet, and ends
+    unrecorded. Then say that it is gone, unless that was said: once it stands there nobody looks again. The
+    next kernel counts its messages anew."""
+    tell_survivors(taken.survivors, chronicle, step=taken.past.open.step if taken.past.open else None)
     if taken.number > taken.past.ended:
         chronicle.tell("kernel-ended", returncode=None, signal=None, expected=False, number=taken.number)
-    tell_survivors(taken.survivors, chronicle, step=taken.past.open.step if taken.past.open else None)
 
 
 def tell_survivors(
@@ -206,9 +232,19 @@ def milliseconds(still_open: Open, reply: Reply | None) -> int | None:
     return max(0, round((ended - parse_moment(still_open.t)).total_seconds() * 1000))
 
 
-def _alive(place: Path, number: int) -> KernelProcess | None:
+def _require_gone(kernel: ProcessIdentity) -> None:
+    """Raise UnavailableError for a kernel that lives without the folder through which it is spoken to."""
+    if kernel_tree.started(kernel.pid) == kernel.started:
+        raise UnavailableError(
+            "the kernel of this run lives and can't be reached: the folder of its sockets is gone",
+            subject=f"pid {kernel.pid}",
+            hint=f"it may be at work on its step yet: wait for that, `kill {kernel.pid}`, and try again",
+        )
+
+
+def _alive(kernel: Path) -> KernelProcess | None:
     try:
-        return kernel_launch.adopt(place / f"k{number}")
+        return kernel_launch.adopt(kernel)
     except KernelError:
         return None
 
