@@ -145,8 +145,8 @@ def detach(workspace: Workspace, *, poll: Poll, around: Surroundings) -> daemon.
                 said = os.read(errors, 1 << 16).decode("utf-8", "replace").strip()
                 raise UnavailableError("the watch did not start", subject=str(place.root), hint=said or None)
             clock.sleep(0.02)
-        words = f"process {child.pid} still looks at everything for the first time, and goes on"
-        raise UnavailableError(words, subject=str(place.root), hint=f"runbook watch --status; its log: {log}")
+        still = f"process {child.pid} still looks at everything for the first time, and goes on"
+        raise UnavailableError(still, subject=str(place.root), hint=f"runbook watch --status; its log: {log}")
     finally:
         os.close(errors)
 
