@@ -18,6 +18,7 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn, TextIO
@@ -154,8 +155,16 @@ def _output_lost(error: OSError) -> int:
     return EXIT_CODES[UnavailableError]
 
 
+def _hear_ctrl_c() -> None:
+    """Started by a script in the background, or behind `trap '' INT`, we are told to ignore Ctrl-C. Whoever
+    sits at our terminal and presses it means us all the same."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and sys.stdin is not None and sys.stdin.isatty():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def entry() -> NoReturn:
     """The console script."""
+    _hear_ctrl_c()
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()

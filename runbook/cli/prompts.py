@@ -1,13 +1,12 @@
 """What is asked at a terminal before a run: missing values, and the reason for an expired approval."""
 
-import getpass
 from collections.abc import Callable
 
 import msgspec
 
 from runbook.cli import asking, show
 from runbook.cli.around import has_terminal
-from runbook.errors import DeclinedError, NotPermitted
+from runbook.errors import NotPermitted
 from runbook.execution.plan import Plan, Terms
 from runbook.text.values import Given
 from runbook.verbs.run import Ready
@@ -32,10 +31,7 @@ def ask_for(ready: Ready) -> Ready:
 
 def secret(name: str) -> str:
     """The secret of this name, typed and not shown. Raises DeclinedError when they hang up."""
-    try:
-        return getpass.getpass(f"  {name} (what you type is not shown): ")
-    except EOFError as error:
-        raise DeclinedError("nobody answered, so nothing was done") from error
+    return asking.unseen(f"  {name} (what you type is not shown):")
 
 
 def with_reason(make: Callable[[Terms], Plan], terms: Terms) -> Plan:

@@ -12,6 +12,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from runbook.cli import asking
 from runbook.cli.editing import Editing
 from runbook.cli.hidden import Echo
 from runbook.cli.screen import Screen
@@ -308,10 +309,7 @@ class Terminal:
     def _read(self, prompt: str, wake: int) -> str | None:
         """One line from the person; None when `wake` became readable. Raises EOFError when they hung up."""
         self._screen.prompt(prompt)
-        ready: list[object] = []
-        while not ready:  # Ctrl-C that comes right before a wait is noticed only behind it
-            ready = select.select([self._in, wake], [], [], _CTRL_C_SECONDS)[0]
-        if wake in ready:
+        if wake in asking.wait(self._in, wake):
             return None
         line = self._in.readline()
         self._answered = clock.monotonic_ns()
@@ -324,7 +322,6 @@ class Terminal:
         self._screen.line(text, colour, lead=lead)
 
 
-_CTRL_C_SECONDS = 0.3
 _RUNS: frozenset[Choice] = frozenset({"run", "go", "retry"})
 _BY_STEPS = frozenset({"input", "password"})
 

@@ -49,6 +49,7 @@ from runbook.system import clock
 __all__ = ["Driver", "Event", "Result", "Session", "StepResult", "attach", "command"]
 
 _HELLO_SECONDS = 30
+_CTRL_C_SECONDS = 0.3
 _READ_BYTES = 64 << 10
 
 
@@ -177,9 +178,10 @@ class Session:
     def _await_word(self, driver: Driver) -> bool:
         """Until the supervisor has taken the answer, or (True) said why not."""
         while self._over is None and not self._connection.is_gone:
-            message = self._connection.receive()
+            # Not for long at once: Ctrl-C that comes right before a wait is handled only behind it.
+            message = self._connection.receive(seconds=_CTRL_C_SECONDS)
             if message is None:
-                return False
+                continue
             self._take(message, driver)
             if isinstance(message, Asked | Told | Away):
                 return isinstance(message, Told)

@@ -424,6 +424,21 @@ def test_who_leaves_at_a_hidden_question_gets_the_terminal_back_and_the_next_one
     again.expect_exact("? Run after?")
 
 
+def test_ctrl_c_is_heard_at_a_question_also_where_it_was_ignored_when_the_program_began(desk: Desk) -> None:
+    """A script puts what it starts into the background by having it ignore Ctrl-C; a person does not."""
+    desk.write(QUESTIONS)
+    folder = desk.detached()
+    words = f"trap '' INT; exec {sys.executable} -m runbook attach {folder.id}"
+    terminal = pexpect.spawn("/bin/sh", ["-c", words], cwd=str(desk.root), encoding="utf-8", timeout=60)
+    desk.terminals.append(terminal)
+    terminal.expect_exact("  > ")
+    terminal.sendintr()
+    terminal.expect_exact("you left; the run goes on, or waits")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 130
+
+
 def test_a_run_is_stopped_while_a_step_asks(desk: Desk) -> None:
     desk.write(ASKING)
     terminal = desk.at_terminal("run", "x.py")
