@@ -36,6 +36,7 @@ EDGES = {
         "start",
         "summary",
         "verification",
+        "whereabouts",
     },
 }
 """The modules of the pure rooms that meet the outside. A new one has to be argued for here."""

@@ -207,9 +207,9 @@ def verify(
         )
     else:
         describe.verdicts(answer)
-    if any(each.verdict == "TAMPERED" for each in answer.executions):
+    if any(each.verdict.verdict == "TAMPERED" for each in answer.executions):
         raise typer.Exit(5)
     if not all(each.permitted for each in answer.runbooks) or not all(
-        each.verdict in ("VALID", "VALID-UNANCHORED") for each in answer.executions
+        each.verdict.verdict in ("VALID", "VALID-UNANCHORED") for each in answer.executions
     ):
         raise typer.Exit(1)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from runbook.cli import describe_files, show
 from runbook.errors import RefusedError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.summary import Summary, summary
-from runbook.evidence.verification import ExecutionVerdict
 from runbook.execution.session import Result
 from runbook.instants import stamp
 from runbook.text.literals import plain
@@ -17,7 +18,7 @@ from runbook.verbs.history import execution_path
 from runbook.verbs.names import Opened
 from runbook.verbs.review import Review
 from runbook.verbs.show import require_runbook
-from runbook.verbs.verify import Answer
+from runbook.verbs.verify import Answer, Judged
 from runbook.workspace import Workspace
 
 
@@ -146,7 +147,8 @@ def verdicts(answer: Answer) -> None:
             show.say(f"  {reason.code}: {line}{reason.message}")
             if reason.hint:
                 show.say(f"    next: {reason.hint}")
-    for execution_verdict in answer.executions:
+    for judged in answer.executions:
+        execution_verdict = judged.verdict
         good = execution_verdict.verdict in ("VALID", "VALID-UNANCHORED")
         outcome = execution_verdict.outcome or "no outcome"
         show.painted(
@@ -157,6 +159,8 @@ def verdicts(answer: Answer) -> None:
             if finding.line:
                 place = f"{finding.file}:{finding.line}: "
             show.say(f"  {finding.code}: {place}{finding.message}")
+        for note in judged.notes:
+            show.say(f"  note: {note.code}: {note.message}")
         for line in _MEANINGS.get(execution_verdict.verdict, ()):
             show.say(f"  {line}")
     if not answer.runbooks and not answer.executions:
@@ -185,13 +189,20 @@ _MEANINGS: dict[str, tuple[str, ...]] = {
 """What a verdict that is not VALID means, and what to do."""
 
 
-def plain_execution(verdict: ExecutionVerdict) -> dict[str, object]:
+def plain_execution(judged: Judged) -> dict[str, object]:
     """`verify --json`: the verdict on one execution."""
+    verdict = judged.verdict
     findings = [
         {"code": each.code, "message": each.message, "file": each.file, "line": each.line}
         for each in verdict.findings
     ]
-    return {"id": verdict.id, "verdict": verdict.verdict, "outcome": verdict.outcome, "findings": findings}
+    return {
+        "id": verdict.id,
+        "verdict": verdict.verdict,
+        "outcome": verdict.outcome,
+        "findings": findings,
+        "notes": msgspec.to_builtins(judged.notes),
+    }
 
 
 def banner(record: PlanRecord) -> None:

@@ -8,12 +8,13 @@ permits nothing now.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from runbook.approval.counting import Authentic, authenticate, taken_away
+from runbook.approval.counting import Authentic, authenticate
 from runbook.approval.decision import decide
 from runbook.approval.limits import requirements_of
-from runbook.approval.policy import Requirements
 from runbook.approval.trusted import Trust
 from runbook.approval.verdict import Request, Verdict, Why
+from runbook.errors import EvidenceDamaged, FormatError
+from runbook.evidence.folder import parse_id
 from runbook.evidence.plan import CountedApproval, PlanRecord
 from runbook.evidence.planned import planned_approval
 from runbook.text.includes import Tree
@@ -42,19 +43,21 @@ def recheck(
     approvals that the plan counts are those that counted, and no others. 3 Whether it was approved, in which
     workspace, and who had to confirm its steps, is what policy and verdict say.
 
-    A run that undoes another ran under that one's permission (`decision.require_recovery`), whose time is
-    not kept here: of it, approvals need not have counted still, but they are authentic, of this very text and
-    place, and were enough.
+    A run that undoes another ran under that one's permission (`decision.require_recovery`). When that one
+    began is not kept here: it was after the time in its name, and before this run. So 1 and 2 must have held
+    at some moment between the two, for the plan's approvals together.
     """
     requirements = requirements_of(request, trust)
     if isinstance(requirements, Why):
         yield f"could not have been permitted: {requirements.message}"
         return
-    if any(said.startswith("--of ") for said in plan.selection):
-        entries = (*runbook.header.approvals, *request.entries)
-        yield from _recovery(plan, entries, requirements, trust)
-    else:
+    undone = next((said.removeprefix("--of ") for said in plan.selection if said.startswith("--of ")), None)
+    if undone is None:
         yield from _decided(plan, decide(request, trust, now=began))
+    else:
+        entries = (*runbook.header.approvals, *request.entries)
+        bounds = frozenset(_bounds(entries, trust, path=plan.runbook))
+        yield from _recovery(plan, request, trust, span=(_planned_at(undone), began), bounds=bounds)
     confirm_by = tuple(each.words for each in requirements.confirm_by)  # 3
     said = (plan.approved, plan.workspace, plan.confirm_by)
     due = (requirements.asks, trust.workspace, confirm_by)
@@ -72,34 +75,36 @@ def _decided(plan: PlanRecord, verdict: Verdict) -> Iterator[str]:
 
 
 def _recovery(
-    plan: PlanRecord, entries: Sequence[Entry], requirements: Requirements, trust: Trust
+    plan: PlanRecord,
+    request: Request,
+    trust: Trust,
+    *,
+    span: tuple[datetime, datetime],
+    bounds: frozenset[datetime],
 ) -> Iterator[str]:
-    found = [planned_approval(one.counted()) for one in _authentic(plan, entries, trust)]
-    yield from _differences(plan.counted, [one for one in found if one in plan.counted])
-    people = {one.principal for one in plan.counted}
-    for quota in requirements.quotas:
-        if plan.expired_reason is None and len(_of(quota.people, people)) < quota.count:
-            yield f"was not permitted: {quota.count} approvals by {quota.words} were asked for"
+    """What is wrong at the moment of `span` that suits the plan best; nothing when one suits it."""
+    first, last = span
+    if last < first:
+        yield "undoes a run that was planned after it began"
+        return
+    moments = (first, *sorted(each for each in bounds if first < each <= last))
+    yield from min((tuple(_decided(plan, decide(request, trust, now=now))) for now in moments), key=len)
 
 
-def _of(people: frozenset[str] | None, found: set[str]) -> set[str]:
-    return found if people is None else found & people
-
-
-def _authentic(plan: PlanRecord, entries: Sequence[Entry], trust: Trust) -> Iterator[Authentic]:
+def _bounds(entries: Sequence[Entry], trust: Trust, *, path: str) -> Iterator[datetime]:
+    """The moments from which on another decision could be made."""
     for entry in entries:
-        found = authenticate(entry, trust=trust, workspace=trust.workspace or "", path=plan.runbook)
-        if isinstance(found, Authentic) and _is_about(entry, plan) and not any(taken_away(found, trust)):
-            yield found
+        yield from (entry.issued, entry.expires)
+        found = authenticate(entry, trust=trust, workspace=trust.workspace or "", path=path)
+        if isinstance(found, Authentic):
+            yield from (each for each in (found.signer.valid_after, found.signer.valid_before) if each)
 
 
-def _is_about(entry: Entry, plan: PlanRecord) -> bool:
-    return (
-        entry.text == plan.text
-        and plan.environment in entry.environments
-        and (plan.kind == "interactive" or entry.allows == "unattended")
-        and entry.parameters in (None, f"exact:{plan.values_digest}")
-    )
+def _planned_at(name: str) -> datetime:
+    try:
+        return parse_id(name).started
+    except FormatError as error:
+        raise EvidenceDamaged(f"undoes {name!a}, which is no execution", subject="plan.json") from error
 
 
 def _differences(said: Sequence[CountedApproval], found: Sequence[CountedApproval]) -> Iterator[str]:

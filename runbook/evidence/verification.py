@@ -12,10 +12,11 @@ In this order, each step on its own, so that one lie does not hide the next:
 the planned one: digests, values, every step as the plan tells it; the included files are the planned ones,
 and those of the header's digest; 4 the kept trust files are those of the start record, and by them the run
 was permitted when it began, on the approvals that the plan counts (`permitted`); 5 the journal's chain holds;
-6 its events tell one story that can be true (`examination`), each confirmation in it was signed by somebody
-who might (`confirmations`), and steps were edited only where the kept policy allows it (`deviations`); 7 the
-seal reads, and says what journal and start say; 8 every file is in the manifest with its digest, no other is
-there, and each is one that a run writes; 9 record and audit are what the same renderer makes of the rest.
+6 its events tell one story that can be true (`examination`), in times that its clocks allow (`durations`),
+each confirmation in it was signed by somebody who might (`confirmations`), and steps were edited only where
+the kept policy allows it (`deviations`); 7 the seal reads, and says what journal and start say; 8 every file
+is in the manifest with its digest, no other is there, and each is one that a run writes; 9 record and audit
+are what the same renderer makes of the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from runbook.evidence.blobs import Blobs
 from runbook.evidence.confirmations import Confirmations
 from runbook.evidence.derive import Told, finished_steps, render, strangers
 from runbook.evidence.deviations import deviations_of, recheck
+from runbook.evidence.durations import Durations
 from runbook.evidence.events import Event
 from runbook.evidence.examination import EXAMINED, Examiner
 from runbook.evidence.folder import ExecutionFolder, evidence_names
@@ -261,17 +263,18 @@ class _Check:
         examiner = Examiner(self.plan, plan_digest=self.plan_digest)
         start = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
         confirmations = Confirmations(self.plan, start=hex_digest(start), trust=self._kept_trust)
-        alive = self.folder.is_alive()
+        durations, alive = Durations(), self.folder.is_alive()
         for event in reader:
             teller.feed(event)
             examiner.feed(_whole(event, blobs))
             confirmations.feed(event)
+            durations.feed(event)
             referred.feed(event)
         for problem in referred.damaged:
             self._find("TAMPERED", "journal", problem.message, file=problem.subject)
         account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
         examiner.finish(account.standing)
-        for line, words in (*examiner.problems, *confirmations.problems):
+        for line, words in (*examiner.problems, *confirmations.problems, *durations.problems):
             self._find("TAMPERED", "events", words, file="journal.jsonl", line=line)
         self.account = account
         self.outcome = account.standing.outcome

@@ -7,8 +7,10 @@ import msgspec
 
 from runbook.approval.decision import Verdict
 from runbook.approval.trust import load_or_refusal
+from runbook.errors import NotFoundError, TrustError
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.verification import ExecutionVerdict, verify_execution
+from runbook.evidence.whereabouts import Note, repeated, whereabouts
 from runbook.verbs import names
 from runbook.verbs.listing import environments_of, verdicts, with_includes
 from runbook.workspace import Surroundings, Workspace
@@ -23,17 +25,54 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     everything: bool = False
 
 
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution's verdict, and what is to be known beside it."""
+
+    verdict: ExecutionVerdict
+    notes: tuple[Note, ...]
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     runbooks: tuple[Verdict, ...]
-    executions: tuple[ExecutionVerdict, ...]
+    executions: tuple[Judged, ...]
 
 
 def verify(workspace: Workspace, asked: Asked, *, around: Surroundings, now: datetime) -> Answer:
-    """Judge them all; one that is refused or damaged does not hide the next."""
+    """Judge them all; one that is refused or damaged does not hide the next.
+
+    Raises NotFoundError outside of any workspace when nothing lies there: a job that was started in the wrong
+    folder must not look as if all were well.
+    """
     paths, folders = _named(workspace, asked, around)
+    if workspace.loose and not paths and not folders:
+        raise NotFoundError(
+            "nothing to verify: this folder is in no workspace, and no runbook lies in it",
+            subject=str(workspace.root),
+            hint="cd to the workspace, where `runbook.toml` is, or name a runbook or an execution's folder",
+        )
     return Answer(
         runbooks=_runbooks(workspace, paths, asked, around=around, now=now),
-        executions=tuple(verify_execution(folder) for folder in folders),
+        executions=_executions(workspace, folders, around),
+    )
+
+
+def _executions(
+    workspace: Workspace, folders: Sequence[ExecutionFolder], around: Surroundings
+) -> tuple[Judged, ...]:
+    if not folders:
+        return ()
+    trust = load_or_refusal(workspace, env=around.env)
+    urn = None if isinstance(trust, TrustError) else trust.workspace
+    twice = repeated(folders)
+    return tuple(
+        Judged(
+            verdict=verify_execution(folder),
+            notes=(
+                *whereabouts(folder, executions=workspace.executions, workspace=urn),
+                *((Note(code="twice", message="it lies here more than once"),) if folder.id in twice else ()),
+            ),
+        )
+        for folder in folders
     )
 
 

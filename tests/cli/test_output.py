@@ -47,10 +47,23 @@ def test_a_reader_that_went_away_is_neither_done_nor_a_finding(tmp_path: Path) -
 
 
 def test_verify_of_nothing_says_so(call: Caller, tmp_path: Path) -> None:
+    (tmp_path / "runbook.toml").write_text("version = 1\n")
+
     said = call(tmp_path, "verify")
 
     assert said.code == 0
     assert said.out == "nothing to verify: no runbooks here; `runbook create TITLE` writes one\n"
+
+
+@pytest.mark.parametrize("words", [("verify",), ("verify", "--all"), ("verify", "--all", "--json")])
+def test_verify_of_nothing_in_no_workspace_is_no_success(
+    call: Caller, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    said = call(tmp_path, *words)
+
+    assert said.code == 2
+    assert "nothing to verify: this folder is in no workspace" in said.out + said.err
+    assert "cd to the workspace, where `runbook.toml` is" in said.out + said.err
 
 
 def test_doctor_says_in_its_last_line_what_it_comes_to(call: Caller, tmp_path: Path, home: Path) -> None:

@@ -1,6 +1,6 @@
 """Whether a run was permitted, asked again of its evidence: each test is about one numbered step."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -124,11 +124,48 @@ def test_an_undo_stands_on_authentic_approvals_of_this_very_text(where: str) -> 
         "staging": (signed(STEPS, environments=("staging",)),),
     }
     revoked = f"{fingerprint(KEYS[BOB])}\n".encode() if where == "revoked" else b""
-    said = found(UNDONE, *entries[where], believed=trust(revoked=revoked))
+    first, *said = found(UNDONE, *entries[where], believed=trust(revoked=revoked))
+    assert first.startswith("was not permitted so when it began: ")
     assert said == [f"counts an approval by {BOB} that did not count"]
 
 
 def test_an_undo_needs_as_many_as_the_kept_policy_asked_for() -> None:
     two = policy_of(rule(paths=["runbooks/**"], environments=["prod"], approvals=2))
     (said,) = found(UNDONE, BOBS, believed=two)
-    assert said.startswith("was not permitted: 2 approvals by ")
+    assert said.startswith("was not permitted so when it began: needs one more approval")
+
+
+HOURS = timedelta(hours=1)
+THEN = datetime(2026, 11, 21, 0, 12, 5, tzinfo=UTC)  # when what UNDO undoes was planned
+
+
+@pytest.mark.parametrize("hours", [1, 5])
+def test_an_undo_counts_what_was_issued_between_the_plan_and_the_run(hours: int) -> None:
+    late = signed(STEPS, issued=THEN + hours * HOURS)
+    assert found(plan(late), late) == []
+
+
+def test_an_undo_stands_on_no_approval_that_came_after_it() -> None:
+    late = signed(STEPS, issued=NOW + HOURS)
+    first, second = found(plan(late, now=NOW + HOURS), late, began=NOW)
+    assert "was issued at" in first or first.startswith("was not permitted so when it began: ")
+    assert second == f"counts an approval by {BOB} that did not count"
+
+
+def test_an_undo_stands_on_no_approval_that_had_expired_before_the_run_was_planned() -> None:
+    old = signed(STEPS, expires=THEN)
+    first, second = found(plan(old, now=THEN - HOURS), old)
+    assert first == "was not permitted so when it began: the text is unchanged, but its approval has expired"
+    assert second == f"counts an approval by {BOB} that did not count"
+    assert found(plan(old, now=THEN - HOURS, reason="pager 4711"), old) != []
+
+
+def test_an_undo_stands_on_approvals_that_lived_together() -> None:
+    one, other = signed(STEPS, expires=THEN + HOURS), signed(STEPS, principal=ALICE, issued=THEN + HOURS)
+    counted = (*plan(one, now=THEN).counted, *plan(other).counted)
+    both = msgspec.structs.replace(UNDONE, counted=counted)
+    assert found(both, one, other) == [f"counts an approval by {ALICE} that did not count"]
+
+
+def test_an_undo_of_a_run_that_was_planned_later_is_none() -> None:
+    assert "undoes a run that was planned after it began" in found(UNDONE, BOBS, began=THEN - HOURS)

@@ -1,20 +1,30 @@
 """`verify`, `statement` and `withdraw`: verdicts, the bytes behind them, and an approval taken back."""
 
 import contextlib
+import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from runbook.approval import trust as trusting
 from runbook.errors import ExistsError, NotFoundError, SignerError
 from runbook.system import files
 from runbook.verbs import names, withdraw
 from runbook.verbs.review import Wish, carry_out, prepare
 from runbook.verbs.statement import statements
 from runbook.verbs.verify import Answer, Asked, verify
+from tests.evidence.builders import CELLS, Told, plan_of
 from tests.keys import Key
+from tests.program import Caller
 from tests.verbs.desk import NAME, NOW, PATH, Desk
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Caller:
+    return Caller(capsys, monkeypatch)
 
 
 def asked(desk: Desk, *names: str, environments: tuple[str, ...] = (), unattended: bool = False) -> Answer:
@@ -113,8 +123,8 @@ def test_an_execution_is_judged_by_its_name(desk: Desk) -> None:
     answer = asked(desk, name)
 
     assert answer.runbooks == ()
-    (verdict,) = answer.executions
-    assert (verdict.id, verdict.verdict) == (name, "TAMPERED")
+    (judged,) = answer.executions
+    assert (judged.verdict.id, judged.verdict.verdict) == (name, "TAMPERED")
 
 
 def test_an_execution_whose_plan_was_taken_away_is_judged_by_its_path(desk: Desk) -> None:
@@ -123,8 +133,8 @@ def test_an_execution_whose_plan_was_taken_away_is_judged_by_its_path(desk: Desk
 
     answer = asked(desk, f"executions/2026-11/{name}")
 
-    (verdict,) = answer.executions
-    assert (verdict.id, verdict.verdict) == (name, "TAMPERED")
+    (judged,) = answer.executions
+    assert (judged.verdict.id, judged.verdict.verdict) == (name, "TAMPERED")
 
 
 def test_ssh_keygen_verifies_the_statement_that_is_printed(desk: Desk, alice: Key, tmp_path: Path) -> None:
@@ -212,3 +222,49 @@ def test_only_their_own_approval_is_taken_back(desk: Desk, alice: Key, bob: Key,
         withdraw.prepare(desk.workspace, NAME, key=str(bob.path), around=desk.around, now=NOW)
     with pytest.raises(SignerError, match="is not enrolled, so nothing of it counts"):
         withdraw.prepare(desk.workspace, NAME, key=str(carol.path), around=desk.around, now=NOW)
+
+
+ID = "20261121T001205Z-web-restart-7f3a9c"
+
+
+def noted(desk: Desk, *names: str, everything: bool = False) -> list[list[str]]:
+    wanted = Asked(names=names, everything=everything)
+    answer = verify(desk.workspace, wanted, around=desk.around, now=NOW)
+    return [[f"{note.code}: {note.message}" for note in judged.notes] for judged in answer.executions]
+
+
+def test_an_execution_that_lies_where_it_was_made_gets_no_note(desk: Desk) -> None:
+    urn = trusting.load(desk.workspace, env=desk.around.env).workspace
+    Told(desk.workspace.executions, CELLS, plan_of(CELLS, workspace=urn))
+
+    assert noted(desk, everything=True) == [[]]
+
+
+def test_an_execution_carried_to_another_workspace_is_said_to_be(desk: Desk) -> None:
+    urn = trusting.load(desk.workspace, env=desk.around.env).workspace
+    Told(desk.workspace.executions)
+
+    made_in = "urn:uuid:6f1e0c1e-1111-4222-8333-444455556666"
+    assert noted(desk, ID) == [[f"workspace: it is a run of the workspace {made_in}; this is {urn}"]]
+
+
+def test_an_execution_in_another_month_or_there_twice_is_said_to_be(desk: Desk) -> None:
+    Told(desk.workspace.executions, CELLS, plan_of(CELLS, workspace=None))
+    executions = desk.workspace.executions
+    shutil.copytree(executions / "2026-11", executions / "2025-02")
+
+    moved, kept = sorted(noted(desk, everything=True), key=len, reverse=True)
+
+    assert kept == ["twice: it lies here more than once"]
+    place = f"it lies in {executions / '2025-02'}, and was made for {executions / '2026-11'}"
+    assert moved == [f"place: {place}", *kept]
+
+
+def test_the_notes_are_said_on_the_screen_and_in_json(desk: Desk, call: Caller) -> None:
+    Told(desk.workspace.executions)
+
+    shown = call(desk.root, "verify", ID)
+    told = json.loads(call(desk.root, "verify", ID, "--json").out)
+
+    assert "  note: workspace: it is a run of the workspace urn:uuid:6f1e0c1e" in shown.out
+    assert [note["code"] for note in told["executions"][0]["notes"]] == ["workspace"]
