@@ -186,6 +186,15 @@ class Chronicle:
             words = f"the attached file {taken.payload['name']}: {taken.problem}"
             self.tell("gap", what=words, count=1, step=message.step)
 
+    def finish(self, message: KernelMessage) -> None:
+        """Tell what follows from a message that the journal has: a supervisor died right behind it. The spool
+        is not asked for it again, and a file that it attached would go with the spool."""
+        try:
+            self._tell_kit(message)
+            self._take_attached(message)
+        except RunbookError as error:
+            self._break(error)
+
     def _holding(self, data: bytes) -> str | None:
         return None if self.discretion is None else self.discretion.holding(data)
 

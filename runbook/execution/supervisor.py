@@ -314,6 +314,8 @@ class _Run:
         conduct.take_up(taken.past, renewed=taken.process is None)
         if taken.process is not None:
             supervision.taken, self._number = taken, taken.number
+            if taken.unfinished is not None:
+                chronicle.finish(taken.unfinished)
             chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
             return taken.process, None
         supervision.recover(taken, taking_up.bring_back(taken, chronicle))

@@ -32,6 +32,7 @@ from runbook.system import clock, files
 
 _CTRL_C = "KeyboardInterrupt"
 _REPLY = "runbook_reply"
+_FINISHES = frozenset({"kit", "attached", "gap"})
 _START_LIMIT_BYTES = 1 << 20
 _WRITER_NS = 10**9
 
@@ -40,7 +41,8 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     """A run to go on with. `place` is its private folder; `number` that of its last kernel, `spool` where
     that one published, `process` the kernel when it lives; `requests` are its requests, id to step; `reply`:
     how the open attempt ended, as far as the journal knows; `survivors`: what a dead kernel had started and
-    still runs."""
+    still runs; `unfinished`: the journal's last message, when what the kit may have told by it does not stand
+    behind it."""
 
     past: Past
     place: Path
@@ -50,6 +52,7 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[str, str]
     reply: Reply | None
     survivors: tuple[tuple[ProcessIdentity, str], ...] = ()
+    unfinished: KernelMessage | None = None
 
     @property
     def open_requests(self) -> frozenset[str]:
@@ -88,12 +91,17 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Sto
     _mend(folder)
     gatherer = Gatherer(record.steps)
     kernel: ProcessIdentity | None = None
+    unfinished: Event | None = None
     if folder.journal.exists():
         for event in JournalReader(folder):
             gatherer.feed(event)
             story.feed(event)
             if event.kind in ("kernel-started", "kernel-ended"):
                 kernel = ProcessIdentity(pid=event.number("pid"), started=event.text("started"))
+            if event.kind == "message":
+                unfinished = event if event.text("type") == "display_data" else None
+            elif event.kind in _FINISHES and event.text("what") != "torn-line":
+                unfinished = None
     past = gatherer.past()
     number = last_kernel(folder, place, ended=past.ended)
     spool = spool_of(folder, number)
@@ -107,8 +115,11 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Sto
         spool=spool,
         process=process,
         requests=_requests(spool, past) if number > past.ended else dict(past.requests),
-        reply=None if past.open is None or past.open.reply is None else _told(folder, past.open.reply),
+        reply=None
+        if past.open is None or past.open.reply is None
+        else recovered(_message(folder, past.open.reply)),
         survivors=kernel_launch.survivors(place / f"k{number}") if number > past.ended else (),
+        unfinished=None if unfinished is None else _message(folder, unfinished),
     )
 
 
@@ -156,6 +167,8 @@ def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
     """Put what a kernel that is gone had published into the journal; returns how the open attempt ended, if
     the kernel said it."""
     reply = taken.reply
+    if taken.unfinished is not None:
+        chronicle.finish(taken.unfinished)
     if taken.number <= taken.past.ended:
         return reply
     wanted = taken.open_requests
@@ -263,19 +276,17 @@ def _requests(spool: Path, past: Past) -> dict[str, str]:
     return found
 
 
-def _told(folder: ExecutionFolder, event: Event) -> Reply:
-    """The reply that the journal has."""
+def _message(folder: ExecutionFolder, event: Event) -> KernelMessage:
+    """A message that the journal has."""
     blobs = Blobs(folder.blobs)
-    return recovered(
-        KernelMessage(
-            channel="iopub",
-            type=_REPLY,
-            origin="late",
-            step=event.text("step"),
-            spooled=event.number("spooled"),
-            header={"date": event.text("date")},
-            parent={"msg_id": event.text("parent")},
-            metadata={},
-            content=messages.content(whole_payload(event, blobs), get=blobs.get),
-        )
+    return KernelMessage(
+        channel="iopub",
+        type=event.text("type"),
+        origin="late",
+        step=event.text("step") or None,
+        spooled=event.number("spooled"),
+        header={"date": event.text("date")},
+        parent={"msg_id": event.text("parent")},
+        metadata={},
+        content=messages.content(whole_payload(event, blobs), get=blobs.get),
     )
