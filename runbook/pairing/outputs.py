@@ -149,7 +149,7 @@ def write_cells(notebook: Notebook, merged: Sequence[Merged], sources: Sources) 
         if made is not None:
             kept += keeps
             dropped += not keeps
-        changed += slot.notebook.source != cell.cell.source or slot.notebook.kind != cell.cell.kind
+        changed += slot.notebook != cell.cell
     return Written(cells=tuple(texts), kept=kept, dropped=dropped, changed=changed)
 
 

@@ -133,6 +133,8 @@ def test_sync_says_of_cells_that_went_or_moved_that_cells_changed(bench: Bench, 
     assert call(bench.root, "sync").out == "runbooks/x.py → x.ipynb: 1 cell changed\n"
     bench.change(lambda cells: cells.reverse())
     assert call(bench.root, "sync").out == "runbooks/x.py ← x.ipynb: 1 cell changed\n"
+    bench.edit('name="health"', 'name="health" timeout=5')
+    assert call(bench.root, "sync").out == "runbooks/x.py → x.ipynb: 1 cell changed\n"
     bench.edit("title: Restart", "title: Again")
     assert call(bench.root, "sync").out == "runbooks/x.py → x.ipynb: header changed\n"
 
