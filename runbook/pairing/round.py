@@ -185,7 +185,7 @@ def _foreign(view: View) -> dict[str, str]:
     known = view.record.foreign
     if not isinstance(view.read_notebook, Notebook):
         return known
-    return foreign_makers(view.read_notebook, view.last, known)
+    return foreign_makers(view.read_notebook, view.last, known) | dict(view.recalled)
 
 
 def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
@@ -230,7 +230,7 @@ def _made_notebook(session: Session, view: View) -> Round:
         if isinstance(metadata, Problem):
             return _refused(session, view, (metadata,))
         data = first_notebook(text, metadata or {})
-    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=foreign)
+    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=foreign, is_remade=True)
     return _round(
         pair,
         "made-notebook",

@@ -40,7 +40,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last: Notebook | None = None  # the notebook that was seen last, in step or not
     doubt: str | None = None
     is_being_written: bool = False  # the doubt is that another program still writes
-    recalled: Mapping[str, str] = {}  # without a record: who made outputs, as far as versions tell
+    recalled: Mapping[str, str] = {}  # who made outputs, as far as versions tell (`_with_recalled`)
 
 
 def sides_of(session: Session, pair: Pair) -> tuple[Side, Side]:
@@ -81,7 +81,12 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
 
 
 def _with_recalled(session: Session, view: View) -> View:
-    if view.record is not None or not isinstance(view.read_notebook, Notebook):
+    """With what the versions tell of outputs, where the record cannot: there is none, or it is of a notebook
+    that we made, and another one stands there now, perhaps the one that was missing."""
+    record = view.record
+    if record is not None and not (record.is_remade and view.notebook.digest != record.notebook):
+        return view
+    if not isinstance(view.read_notebook, Notebook):
         return view
     found = recalled(session, view.pair.name, view.read_notebook)
     return msgspec.structs.replace(view, recalled=found) if found else view

@@ -200,14 +200,16 @@ class Histories(RuleBasedStateMachine):
                 if data:
                     self.bench.text.write_bytes(data)
 
-    @rule(side=st.sampled_from(["text", "notebook"]), syncs=st.booleans())
+    @rule(side=st.sampled_from(["text", "notebook"]), syncs=st.booleans(), inside=st.booleans())
     @precondition(lambda self: self._can_save() and self.bench.text.exists())
-    def an_editor_moves_the_file_away_and_writes_a_new_one(self, side: str, syncs: bool) -> None:
+    def an_editor_moves_the_file_away_and_writes_a_new_one(
+        self, side: str, syncs: bool, inside: bool
+    ) -> None:
         """As Vim and Emacs save with a backup; a sync may see the moment without a file."""
         self.sync()
         if not (self._can_save() and self.bench.text.exists()):
             return
-        path, data = self._with_a_cell_more(side)
+        path, data = self._with_a_cell_more(side, inside=inside)
         backup = path.with_name(path.name + "~")
         path.rename(backup)
         if syncs:
@@ -323,12 +325,16 @@ class Histories(RuleBasedStateMachine):
         other.rename(path)
         self._token()
 
-    def _with_a_cell_more(self, side: str) -> tuple[Path, bytes]:
-        """What is to be saved: the next token is in it, and counts once it was."""
+    def _with_a_cell_more(self, side: str, *, inside: bool = False) -> tuple[Path, bytes]:
+        """What is to be saved: the next token is in it, and counts once it was. `inside`: every cell of a
+        notebook that has outputs was edited, and not run again."""
         token = f"tok{self.count + 1}end"
         if side == "text":
             return self.bench.text, self.bench.text.read_bytes() + f"\n# %%\n{token} = 3\n".encode()
         notebook = json.loads(self.bench.notebook.read_bytes())
+        for cell in notebook["cells"] if inside else []:
+            if cell.get("outputs"):
+                cell["source"] = [*cell["source"], f"\nedited = {self.count}"]
         cell = {"cell_type": "code", "id": f"x{self.count}", "metadata": {}, "outputs": []}
         notebook["cells"].append({**cell, "execution_count": None, "source": [f"{token} = 4"]})
         return self.bench.notebook, json.dumps(notebook, indent=1).encode()

@@ -381,6 +381,30 @@ def test_a_conflict_ends_with_the_notebook_and_its_copy_goes(bench: Bench) -> No
     assert disputed in {each.digest for each in versions(bench.place, "runbooks/x.py")}
 
 
+def test_a_notebook_that_was_away_in_a_dispute_and_comes_back_edited_says_what_made_its_outputs(
+    bench: Bench,
+) -> None:
+    bench.edit('status = "up"', 'status = "mine"')
+    bench.set_source(1, "theirs = 1")
+    assert bench.sync().action == "conflict"
+    bench.run(1)
+    assert bench.sync().action == "conflict"
+    away = bench.json()
+    bench.notebook.unlink()
+    assert bench.sync().action == "made-notebook"
+    away["cells"][2]["source"] = ["theirs = 2"]
+
+    bench.save(away)
+    bench.sync()
+    bench.edit("Slowly", "Quickly")  # so that the notebook is written, and says it
+    bench.sync()
+
+    cell = bench.json()["cells"][2]
+    made = digest(b"theirs = 1")
+    assert cell["outputs"][0]["text"][0].startswith(f"made by {made}")
+    assert cell["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
 def test_a_dispute_ends_with_both_sides_and_so_does_its_copy(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "w")
     bench.sync()
