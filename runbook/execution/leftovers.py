@@ -33,7 +33,10 @@ def take_away(private: Path) -> int:
     gone = 0
     for place in sorted(private.iterdir()) if private.is_dir() else ():
         with contextlib.suppress(RunbookError):
-            if _is_left_over(place):
+            execution = _left_by(place)
+            if execution is not None:
+                if execution.is_sealed():  # by a supervisor that was killed before it had cleared away
+                    files.remove_folder(execution.spool)
                 files.remove_folder(place)
                 gone += 1
     return gone
@@ -45,12 +48,14 @@ def kernels(place: Path) -> tuple[Path, ...]:
     return tuple(sorted(found, key=lambda each: int(each.name[1:])))
 
 
-def _is_left_over(place: Path) -> bool:
+def _left_by(place: Path) -> ExecutionFolder | None:
+    """The execution whose folder this was; None while somebody needs it."""
     try:
-        execution = Path(os.fsdecode(files.read(place / _NOTE, limit_bytes=_LIMIT_BYTES)))
+        execution = ExecutionFolder(Path(os.fsdecode(files.read(place / _NOTE, limit_bytes=_LIMIT_BYTES))))
     except InputError:
-        return False  # not one of ours, or not noted yet
-    return not ExecutionFolder(execution).is_alive() and not any(_is_at_work(each) for each in kernels(place))
+        return None  # not one of ours, or not noted yet
+    is_needed = execution.is_alive() or any(_is_at_work(each) for each in kernels(place))
+    return None if is_needed else execution
 
 
 def _is_at_work(kernel: Path) -> bool:

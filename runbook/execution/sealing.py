@@ -74,8 +74,8 @@ def finish(folder: ExecutionFolder, place: Path) -> None:
 
 
 def _clear_away(folder: ExecutionFolder, place: Path) -> None:
+    files.remove_folder(folder.spool)  # first: what is left of it is known by what stands in the other
     files.remove_folder(place)
-    files.remove_folder(folder.spool)
 
 
 def _end_open(taken: TakenUp, chronicle: Chronicle) -> None:

@@ -391,6 +391,6 @@ class _Run:
 
     def _clear_away(self) -> None:
         """Take away what is no evidence: sockets, the kernel's own files, and the spool once it is sealed."""
-        files.remove_folder(self._place)
         if self._folder.is_sealed():
             files.remove_folder(self._folder.spool)
+        files.remove_folder(self._place)

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.verification import verify_execution
 from runbook.execution import lease, leftovers
 from runbook.system import files
 from tests.execution.staging import Stage, is_running, until
@@ -42,3 +43,19 @@ def test_the_folder_of_a_run_that_lives_stays(tmp_path: Path) -> None:
     assert leftovers.take_away(tmp_path / "private") == 1
     assert not place.exists()
     assert leftovers.take_away(tmp_path / "nowhere") == 0
+
+
+def test_what_a_supervisor_left_that_was_killed_behind_its_seal_goes_with_the_next_run(stage: Stage) -> None:
+    result, _ = stage.run("# %% a\nx = 1\n")
+    folder, place = ExecutionFolder(result.execution), lease.run_folder(os.environ, result.execution)
+    until(lambda: not folder.is_alive() and not place.exists())
+    files.make_folder(place, mode=0o700)  # as it was when `finish.txt` had been written
+    leftovers.note(place, folder.path)
+    files.make_folder(folder.spool / "2")
+    (folder.spool / "supervisor.log").touch()
+
+    stage.run("# %% a\nx = 1\n")
+
+    assert not place.exists()
+    assert not folder.spool.exists()
+    assert verify_execution(folder).findings == ()
