@@ -314,9 +314,7 @@ class _Run:
         conduct.take_up(taken.past, renewed=taken.process is None)
         if taken.process is not None:
             supervision.taken, self._number = taken, taken.number
-            if taken.unfinished is not None:
-                chronicle.finish(taken.unfinished)
-            chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
+            taking_up.tell_taken_over(taken, chronicle)
             return taken.process, None
         supervision.recover(taken, taking_up.bring_back(taken, chronicle))
         taking_up.tell_kernel_gone(taken, chronicle)

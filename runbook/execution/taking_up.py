@@ -42,7 +42,7 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     that one published, `process` the kernel when it lives; `requests` are its requests, id to step; `reply`:
     how the open attempt ended, as far as the journal knows; `survivors`: what a dead kernel had started and
     still runs; `unfinished`: the journal's last message, when what the kit may have told by it does not stand
-    behind it."""
+    behind it; `asked`: what the open attempt had asked the operator, and nobody had answered."""
 
     past: Past
     place: Path
@@ -53,6 +53,7 @@ class TakenUp(msgspec.Struct, frozen=True, kw_only=True):
     reply: Reply | None
     survivors: tuple[tuple[ProcessIdentity, str], ...] = ()
     unfinished: KernelMessage | None = None
+    asked: str | None = None
 
     @property
     def open_requests(self) -> frozenset[str]:
@@ -92,12 +93,15 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Sto
     gatherer = Gatherer(record.steps)
     kernel: ProcessIdentity | None = None
     unfinished: Event | None = None
+    asked: Event | None = None
     if folder.journal.exists():
         for event in JournalReader(folder):
             gatherer.feed(event)
             story.feed(event)
             if event.kind in ("kernel-started", "kernel-ended"):
                 kernel = ProcessIdentity(pid=event.number("pid"), started=event.text("started"))
+            if event.kind in ("question", "answer", "step-ended"):
+                asked = event if event.text("asks") in ("input", "password") else None
             if event.kind == "message":
                 unfinished = event if event.text("type") == "display_data" else None
             elif event.kind in _FINISHES and event.text("what") != "torn-line":
@@ -120,6 +124,7 @@ def take_up(folder: ExecutionFolder, record: PlanRecord, place: Path, story: Sto
         else recovered(_message(folder, past.open.reply)),
         survivors=kernel_launch.survivors(place / f"k{number}") if number > past.ended else (),
         unfinished=None if unfinished is None else _message(folder, unfinished),
+        asked=None if asked is None else asked.text("words"),
     )
 
 
@@ -183,6 +188,17 @@ def bring_back(taken: TakenUp, chronicle: Chronicle) -> Reply | None:
         step = taken.past.open.step if taken.past.open else None
         chronicle.tell("gap", what="the kernel died while it published", count=None, step=step)
     return reply
+
+
+def tell_taken_over(taken: TakenUp, chronicle: Chronicle) -> None:
+    """The kernel lives, and goes on under this supervisor. A question of its step died with the socket that
+    it was sent to: that is said, or everybody would wait for ever."""
+    chronicle.expect_after(taken.past.spooled, foreign=taken.past.foreign)
+    if taken.unfinished is not None:
+        chronicle.finish(taken.unfinished)
+    if taken.asked is not None and taken.past.open is not None:
+        words = f"its question reaches nobody any more ({taken.asked}): if it waits, Ctrl-C interrupts it"
+        chronicle.tell("note", step=taken.past.open.step, by="runbook", words=words)
 
 
 def tell_kernel_gone(taken: TakenUp, chronicle: Chronicle) -> None:

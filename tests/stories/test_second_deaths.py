@@ -17,6 +17,7 @@ from runbook.evidence.journal import read_journal
 from runbook.execution import launch, lease, taking_up
 from runbook.execution.kernel_launch import survivors
 from runbook.execution.leftovers import kernels
+from runbook.execution.session import attach
 from tests.execution.staging import Stage, is_running, script, until
 from tests.stories.told import events, is_true, journal_has, texts
 
@@ -176,3 +177,37 @@ def test_no_number_of_a_kernel_is_given_twice(tmp_path: Path) -> None:
     assert taking_up.last_kernel(folder, place, ended=2) == 2
     (folder.spool / "3").mkdir(parents=True)
     assert taking_up.last_kernel(folder, place, ended=2) == 3
+
+
+@pytest.mark.parametrize("asks", ["input", "getpass"])
+def test_that_a_question_of_a_step_reaches_nobody_any_more_is_said_and_the_step_can_be_ended(
+    stage: Stage, asks: str
+) -> None:
+    """The kernel sends it to the socket of who asked for the step to run: that is gone for good."""
+    execution = stage.plan(
+        f"""
+        # %% act name="act"
+        from getpass import getpass
+        said = {asks}("who? ")
+        # %% after
+        print("after")
+        """,
+        unattended=False,
+    )
+    with stage.start(execution, linger_seconds=60) as session, pytest.raises(StopIteration):
+        session.drive(script("run"))
+    for n in (1, 2):  # also to who comes after a second death
+        stage.kill_supervisor(execution)
+        with stage.start(execution, task="resume"):
+            until(lambda n=n: len(events(execution, "note")) == n)  # type: ignore[misc]  # bool
+
+    with attach(execution, who="alice@here") as session:
+        session.interrupt()
+        result = session.drive(shown := script(("continue", "asked in vain"), "go"))
+
+    assert shown.asked == ["failed act", "start after"]
+    assert [step.state for step in result.steps] == ["interrupted", "succeeded"]
+    notes = [each.text("words") for each in events(execution, "note")]
+    asked = "its question reaches nobody any more (act asks: who?): if it waits, Ctrl-C interrupts it"
+    assert notes == [asked, asked]
+    assert is_true(execution)
