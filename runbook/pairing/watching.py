@@ -308,12 +308,19 @@ class Watching:
                 self._settled(report, seconds, now)
             else:
                 self._not_settled(report, seconds, now)
+        for report in [*self.unsettled.values()]:  # those that go by another name now
+            if is_nothing(self._session, Pair(name=report.name, notebook_name=report.notebook)):
+                self._forget(report.name)
+
+    def _forget(self, name: str) -> None:
+        """It is in step, or gone: nothing is left to say of it."""
+        for known in (self._doubted, self._back_off, self._told, self.unsettled):
+            known.pop(name, None)
 
     def _settled(self, report: PairReport, seconds: float, now: float) -> None:
         name = report.name
         was_told = name in self._told and name in self.unsettled
-        for known in (self._doubted, self._back_off, self._told, self.unsettled):
-            known.pop(name, None)
+        self._forget(name)
         if report.action == "unchanged" or (report.action == "recorded" and not report.notes):
             if was_told and report.message == "in step":
                 report = msgspec.structs.replace(report, message="in step again")

@@ -482,3 +482,14 @@ def test_a_state_that_cannot_be_written_is_said_and_tried_again(
         live.until(lambda: any(told.code == "problem" and "lock" in told.message for told in live.told))
         lock.rmdir()
         live.until(lambda: "restart = False" in notebook.read_text())
+
+
+def test_a_disputed_pair_is_disputed_under_its_new_name_alone(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.sync()
+    bench.edit('status = "up"', 'status = "mine"')
+    bench.set_source(1, "theirs = 1")
+    with Live(tmp_path) as watch:
+        assert list(watch.watching.unsettled) == ["runbooks/x.py"]
+        bench.text.rename(bench.text.with_name("y.py"))
+        watch.until(lambda: list(watch.watching.unsettled) == ["runbooks/y.py"], seconds=20.0)
