@@ -5,7 +5,7 @@ Only where `lineage` knows which one it was; a target that is taken, and sides r
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -19,9 +19,12 @@ from runbook.pairing.state import Record
 from runbook.system import files
 
 
-def follow_renames(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
+def follow_renames(
+    session: Session, pairs: Sequence[Pair], *, only: Collection[str] | None = None
+) -> list[PairReport]:
     """Reports for the pairs that were renamed (under their new name); nothing for all others. Those that are
-    `renamed` are still to be synced: the text may have been edited too."""
+    `renamed` are still to be synced: the text may have been edited too. `pairs` are all that there are, since
+    two copies of a text say nothing; with `only` no others are followed than to these names."""
     records = session.state.records
     root = session.place.root
     gone = [
@@ -32,7 +35,10 @@ def follow_renames(session: Session, pairs: Sequence[Pair]) -> list[PairReport]:
     fresh = [pair for pair in pairs if pair.name not in records and look(root / pair.name) is not None]
     if not gone or not fresh or session.options.check:
         return []
-    return [_follow(session, record, target) for record, target in renamed(session, gone, fresh)]
+    found = renamed(session, gone, fresh)
+    return [
+        _follow(session, record, target) for record, target in found if only is None or target.name in only
+    ]
 
 
 def _follow(session: Session, record: Record, target: Pair) -> PairReport:

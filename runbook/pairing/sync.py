@@ -35,6 +35,27 @@ def sync_pair(
     """Bring one pair in step. Finishes first what a killed sync left half done for it."""
     session = Session(place, now=now, options=options, fault=fault)
     session.mend()
+    return _synced(session, pair)
+
+
+def sync_named(
+    place: Place, pairs: Sequence[Pair], among: Sequence[Pair], *, now: datetime, options: Options
+) -> tuple[PairReport, ...]:
+    """Bring these pairs in step, and no others. `among` are all that there are: one of `pairs` that is new
+    may be one that went by another name, and takes its notebook along."""
+    session = Session(place, now=now, options=options)
+    session.mend()
+    renamed = follow_renames(session, among, only=[pair.name for pair in pairs])
+    moved = {report.name: report for report in renamed}
+    return tuple(
+        moved[pair.name]
+        if pair.name in moved and not moved[pair.name].is_settled
+        else _as_moved(moved.get(pair.name), _synced(session, pair))
+        for pair in pairs
+    )
+
+
+def _synced(session: Session, pair: Pair) -> PairReport:
     found = _collisions(session, [pair, *_known_pairs(session)]).get(pair)
     return found or sync_in(session, pair) or _no_runbook(pair)
 

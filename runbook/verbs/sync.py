@@ -12,7 +12,7 @@ from runbook.pairing.reports import PairReport
 from runbook.pairing.rivals import jupytext_header
 from runbook.pairing.session import Options
 from runbook.pairing.state import State
-from runbook.pairing.sync import sync_all, sync_pair
+from runbook.pairing.sync import sync_all, sync_named
 from runbook.store.folder import nobody
 from runbook.store.store import open_store
 from runbook.verbs import names
@@ -98,7 +98,7 @@ def sync(
     place = place_of(workspace, around)
     if wanted:
         pairs = dict.fromkeys(pair_named(workspace, name, around=around) for name in wanted)
-        reports = tuple(sync_pair(place, pair, now=now, options=options) for pair in pairs)
+        reports = sync_named(place, tuple(pairs), pairs_of(workspace), now=now, options=options)
     else:
         reports = sync_all(place, pairs_of(workspace), now=now, options=options)
     return tuple(_with_rival(workspace, report) for report in reports)

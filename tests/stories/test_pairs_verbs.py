@@ -127,6 +127,28 @@ def test_what_is_saved_while_the_editor_is_open_is_not_resolved_away(bench: Benc
     assert "Quickly" in bench.text.read_text()
 
 
+def test_sync_of_a_new_name_alone_takes_the_notebook_along(bench: Bench, call: Caller) -> None:
+    call(bench.root, "sync")
+    bench.run(1)
+    call(bench.root, "sync")
+    other = bench.text.with_name("other.py")
+    other.write_text("# %%\nx = 1\n")
+    bench.text.rename(bench.text.with_name("y.py"))
+    said = call(bench.root, "sync", "runbooks/y.py")
+    assert (said.code, said.out) == (0, "runbooks/y.py: renamed from runbooks/x.py; its notebook followed\n")
+    assert sorted(path.name for path in other.parent.iterdir()) == ["other.py", "y.ipynb", "y.py"]
+    assert "made by" in (other.parent / "y.ipynb").read_text()
+
+
+def test_sync_of_one_of_two_copies_of_a_text_that_went_follows_none(bench: Bench, call: Caller) -> None:
+    call(bench.root, "sync")
+    for name in ("y.py", "z.py"):
+        (bench.text.parent / name).write_bytes(bench.text.read_bytes())
+    bench.text.unlink()
+    assert call(bench.root, "sync", "runbooks/y.py").out == "runbooks/y.py → y.ipynb: 3 cells made\n"
+    assert bench.notebook.exists()
+
+
 def test_sync_says_of_cells_that_went_or_moved_that_cells_changed(bench: Bench, call: Caller) -> None:
     call(bench.root, "sync")
     bench.edit('\n# %% tags=["danger"]\nrestart = True\n', "")
