@@ -32,6 +32,7 @@ def deviations(
         raise UsageError("--patch and --json do not go together")
     around = surroundings()
     folder = names.require_execution(workspace(around), execution, cwd=around.cwd)
+    names.require_begun(folder)
     if patch:
         sys.stdout.buffer.write(
             verb.patch(folder).encode()

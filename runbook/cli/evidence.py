@@ -57,6 +57,7 @@ def audit(
 
     around = surroundings()
     folder = names.require_execution(workspace(around), execution, cwd=around.cwd)
+    names.require_begun(folder)
     if output is not None or write:
         target = None if output is None else around.cwd / Path(output)
         show.say(f"wrote {verb.write(folder, to, target)}")

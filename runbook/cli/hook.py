@@ -12,7 +12,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def hook(
     name: Annotated[
-        Literal["sync", "no-outputs", "lint", "pre-commit", "pre-receive"], typer.Argument(metavar="NAME")
+        Literal["sync", "no-outputs", "lint", "pre-commit", "pre-receive"], typer.Argument(metavar="HOOK")
     ],
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="None: what is staged.")] = None,
 ) -> None:

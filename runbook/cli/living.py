@@ -30,11 +30,11 @@ def attach(
         return
     if watch and take:
         raise UsageError("--watch and --take do not go together")
-    if not watch and not has_terminal():
-        raise UsageError("there is no terminal to answer at", hint="add --watch to look only")
     around = surroundings()
     here = workspace(around)
     folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
+    if not watch and not has_terminal():
+        raise UsageError("there is no terminal to answer at", hint="add --watch to look only")
     record = running.planned_record(folder)
     with _visit(folder, around, watch=watch, take=take) as session:
         describe.banner(record)
@@ -95,11 +95,11 @@ def resume(
     from runbook.verbs import names
     from runbook.verbs import resume as verb
 
-    if not seal and not has_terminal():
-        raise UsageError("there is no terminal to ask at", hint="--seal only seals what there is")
     around = surroundings()
     here = workspace(around)
     folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.was_left)
+    if not seal and not has_terminal():
+        raise UsageError("there is no terminal to ask at", hint="--seal only seals what there is")
     if seal:
         verb.seal(here, folder, around=around)
         show.say(f"sealed: {here.relative(folder.path)}; `runbook audit {folder.id}` shows it")
@@ -124,11 +124,12 @@ def undo(execution: Execution) -> None:
     from runbook.verbs import run as runs
     from runbook.verbs import undo as verb
 
-    if not has_terminal():
-        raise UsageError("there is no terminal to ask at", hint="run it from a terminal")
     around = surroundings()
     here = workspace(around)
     folder = names.require_execution(here, execution, cwd=around.cwd)
+    names.require_begun(folder)
+    if not has_terminal():
+        raise UsageError("there is no terminal to ask at", hint="run it from a terminal")
     with launch.ahead(around) as ahead:
         made = verb.make_plan(here, folder, around=around, now=clock.now())
         stage = running.Stage(workspace=here, around=around, json=False)

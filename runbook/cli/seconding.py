@@ -36,6 +36,7 @@ def confirm(
     around = surroundings()
     here = workspace(around)
     folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
+    names.require_begun(folder)
     found = verb.waiting(folder)
     chosen = None if principal is not None else signing.find_key(key, here, around)
     who = principal or verb.principal_of(here, chosen, around=around)  # type: ignore[arg-type]  # one of both

@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from runbook.errors import UsageError
+
 FIRST = "Every day"
+_WRONG_WORDS: Any = typer.BadParameter.__bases__[0]  # typer shows its own kind of these, but not their family
+_LISTS = {
+    "EXECUTION": "`runbook status` lists the runs that live, `runbook history` the others",
+    "NAME": "`runbook list` lists the runbooks",
+}
 
 
 class Verb(NamedTuple):
@@ -72,14 +79,33 @@ class Verbs(TyperGroup):
         module = importlib.import_module(f"runbook.cli.{verb.module}")
         return typer.main.get_group(module.app).commands[cmd_name]
 
+    def invoke(self, ctx: Any) -> Any:
+        """Words that a verb does not take are said as every other error is, with `--json`, too."""
+        try:
+            return super().invoke(ctx)
+        except _WRONG_WORDS as error:
+            raise _usage(error) from error
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             close = difflib.get_close_matches(args[0], VERBS, 1, 0.5)
-            words = f"did you mean '{close[0]}'?" if close else "`runbook --help` lists the verbs."
-            ctx.fail(f"there is no verb '{args[0]}'; {words}")
+            words = f"did you mean '{close[0]}'?" if close else "`runbook --help` lists the verbs"
+            raise UsageError(f"there is no verb '{args[0]}'", hint=words)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         for group in dict.fromkeys(verb.group for verb in VERBS.values()):
             with formatter.section(group):
                 formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.group == group])
+
+
+def _usage(error: Any) -> UsageError:
+    """What is wrong with the words, at which verb, and where to look: in its help, or for a missing name."""
+    path = "runbook" if error.ctx is None else error.ctx.command_path
+    message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+    metavar = getattr(getattr(error, "param", None), "metavar", None)
+    is_missing = message.startswith("Missing argument")
+    hint = _LISTS.get(metavar or "") if is_missing else None
+    return UsageError(
+        message[:1].lower() + message[1:], subject=path, hint=hint or f"`{path} --help` lists what it takes"
+    )

@@ -100,12 +100,20 @@ def planned_approval(one: Counted) -> CountedApproval:
     )
 
 
-def planned_steps(steps: Sequence[Step], manner: Manner) -> tuple[PlannedStep, ...]:
-    """Each step, prose included, with what will become of it.
+def planned_steps(
+    steps: Sequence[Step], manner: Manner, *, path: str | None = None
+) -> tuple[PlannedStep, ...]:
+    """Each step, prose included, with what will become of it. `path`: what messages call the runbook.
 
-    Raises NotFoundError for a selected step or tag that is not there, UsageError for a range that is empty,
-    RefusedError for manual steps in an unattended run.
+    Raises InputError where no step runs, NotFoundError for a selected step or tag that is not there,
+    UsageError for a range that is empty, RefusedError for manual steps in an unattended run.
     """
+    if all(step.kind == "prose" for step in steps):
+        raise InputError(
+            "there is nothing to run in it: it has no step but prose",
+            subject=path,
+            hint="write a step below a line `# %% What it does`",
+        )
     selected = _selected(steps, manner.selection)
     planned = tuple(_planned(step, manner, selected) for step in steps)
     planned = _settle_checks(planned)
@@ -164,11 +172,6 @@ def _future(step: Step, manner: Manner, selected: frozenset[str]) -> tuple[Will,
 
 def _selected(steps: Sequence[Step], selection: Selection) -> frozenset[str]:
     runnable = [step for step in steps if step.kind != "prose"]
-    if not runnable:
-        raise InputError(
-            "there is nothing to run in this runbook: it has no step but prose",
-            hint="write a step below a line `# %% What it does`",
-        )
     names = [step.name for step in runnable]
     picked = set(names) & (set(selection.undo) or set(names))
     wanted = [

@@ -139,7 +139,9 @@ def make_plan(
         names={value.name: value.value for value in values if not value.secret}
         | {"environment": terms.environment},
     )
-    record = _record(permission, values, terms, facts, planned_steps(steps, manner))
+    record = _record(
+        permission, values, terms, facts, planned_steps(steps, manner, path=permission.request.path)
+    )
     _require_confirmers(record)
     return Plan(permission, record, steps=steps, values=values, trust=trust)
 

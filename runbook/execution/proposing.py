@@ -67,7 +67,7 @@ def propose(
     runbook, terms = verdict.runbook, wanted.terms
     values = resolve(runbook.parameters, wanted.given, base=around.cwd)
     _require_sayable(values)
-    _require_plannable(runbook, values, terms)
+    _require_plannable(runbook, values, wanted)
     record = ProposalRecord(
         schema=PROPOSAL_SCHEMA,
         id=folders.new_id(now, Path(wanted.path).stem, random).text,
@@ -97,15 +97,16 @@ def _require_sayable(values: tuple[Value, ...]) -> None:
         )
 
 
-def _require_plannable(runbook: Runbook, values: tuple[Value, ...], terms: Terms) -> None:
+def _require_plannable(runbook: Runbook, values: tuple[Value, ...], wanted: Wanted) -> None:
     """Raise what planning would raise: nobody is to approve what could not be planned then."""
+    terms = wanted.terms
     manner = Manner(
         unattended=terms.unattended,
         dry_run=terms.dry_run,
         selection=terms.selection,
         names={value.name: value.value for value in values} | {"environment": terms.environment},
     )
-    planned_steps(inject(runbook.steps, values), manner)
+    planned_steps(inject(runbook.steps, values), manner, path=wanted.path)
 
 
 def write(proposal: Proposal, executions: Path) -> Path:

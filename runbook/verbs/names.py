@@ -186,6 +186,16 @@ def execution_named(
     return find_execution(workspace.executions, name, preferred=preferred)
 
 
+def require_begun(folder: ExecutionFolder) -> None:
+    """Raise NotFoundError for a plan that nobody has run: it has no evidence, which is not damage."""
+    if not folder.start.exists() and not folder.journal.exists():
+        raise NotFoundError(
+            "no run has begun here: there is neither a start.txt nor a journal",
+            subject=folder.id,
+            hint=f"`runbook run {folder.id}` runs the plan",
+        )
+
+
 def require_execution(
     workspace: Workspace, name: str, *, cwd: Path, preferred: Meant | None = None
 ) -> ExecutionFolder:

@@ -65,6 +65,84 @@ def test_a_mistyped_option_ends_with_2(call: Caller, tmp_path: Path) -> None:
     assert "--jsn" in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            ["stop"],
+            "runbook stop: missing argument 'EXECUTION'",
+            "`runbook status` lists the runs that live, `runbook history` the others",
+        ),
+        (["show"], "runbook show: missing argument 'NAME'", "`runbook list` lists the runbooks"),
+        (["diff", "a"], "runbook diff: missing argument 'B'", "`runbook diff --help` lists what it takes"),
+        (
+            ["hook"],
+            "runbook hook: missing argument 'HOOK'. "
+            "Choose from: sync, no-outputs, lint, pre-commit, pre-receive",
+            "`runbook hook --help` lists what it takes",
+        ),
+        (
+            ["list", "--jsn"],
+            "runbook list: no such option: --jsn (Possible options: --json)",
+            "`runbook list --help` lists what it takes",
+        ),
+        (
+            ["status", "x"],
+            "runbook status: got unexpected extra argument(s) (x)",
+            "`runbook status --help` lists what it takes",
+        ),
+    ],
+)
+def test_wrong_words_say_what_where_and_what_next(
+    call: Caller, tmp_path: Path, words: list[str], message: str, hint: str
+) -> None:
+    said = call(tmp_path, *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"error: {message}\n  next: {hint}\n"
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("watch", "demo")])
+def test_wrong_words_with_json_are_one_json_value(call: Caller, tmp_path: Path, verb: str) -> None:
+    said = call(tmp_path, verb, "--json", "--wrong")
+
+    assert said.code == 2
+    error = json.loads(said.out)["error"]
+    assert (error["code"], error["subject"]) == ("usage", f"runbook {verb}")
+
+
+@pytest.mark.parametrize("verb", ["attach", "resume", "undo"])
+def test_a_name_that_nothing_has_is_said_before_the_terminal_is_missed(
+    call: Caller, tmp_path: Path, verb: str
+) -> None:
+    said = call(tmp_path, verb, "nosuch")
+
+    assert said.code == 2
+    assert "nosuch" in said.err
+    assert "terminal" not in said.err
+
+
+def test_a_plan_that_nobody_has_run_is_no_damaged_evidence(call: Caller, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    made = call(tmp_path, "plan", "x", "--json").json["execution"]
+    name = made.rpartition("/")[2]
+
+    for verb in ("audit", "deviations", "confirm", "undo"):
+        said = call(tmp_path, verb, "latest", *(["--principal", "a@b.c"] if verb == "confirm" else []))
+        assert (said.code, said.out) == (2, ""), verb
+        assert said.err.startswith(f"error: {name}: no run has begun here")
+        assert f"`runbook run {name}` runs the plan" in said.err
+
+
+def test_a_runbook_with_nothing_to_run_is_named(call: Caller, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %% [markdown]\n# # Nothing\n")
+    said = call(tmp_path, "plan", "x")
+
+    assert said.code == 2
+    assert said.err.startswith("error: x.py: there is nothing to run in it")
+    assert "next: write a step below a line" in said.err
+
+
 def test_an_unknown_name_says_what_there_is(call: Caller, tmp_path: Path) -> None:
     (tmp_path / "restart_web.py").write_text("# %%\nprint(1)\n")
 

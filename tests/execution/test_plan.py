@@ -114,7 +114,7 @@ def test_a_selection_that_leaves_nothing_or_an_undo_is_refused(stage: Stage) -> 
 
 @pytest.mark.parametrize("text", ["", "# %% [markdown]\n# Only said.\n"], ids=["empty", "prose"])
 def test_a_text_without_anything_to_run_is_not_called_a_selection(stage: Stage, text: str) -> None:
-    with pytest.raises(InputError, match="nothing to run in this runbook") as nothing:
+    with pytest.raises(InputError, match="nothing to run in it") as nothing:
         stage.prepare(text)
     assert nothing.value.hint == "write a step below a line `# %% What it does`"
 

@@ -86,7 +86,7 @@ def record_is_true(ws: Path, outcome: str, **states: str) -> dict[str, Any]:
         ),
         (("init", ".", "--profile", "duo", "--yes"), "no such profile: 'duo'", "there are: solo, team"),
         (("run", "restart", "--env", "scratch", "--unattended", "-p", "host=a", "--only", "gi"), "gi", "go"),
-        (("rn", "restart"), "there is no verb 'rn'; did you mean 'run'?", ""),
+        (("rn", "restart"), "there is no verb 'rn'\n  next: did you mean 'run'?", ""),
         (("run", "restart", "--unatended"), "--unatended", "--unattended"),
         (("-C", "/nowhere/at/all", "list"), "/nowhere/at/all", ""),
         (("history", "restrat"), "no runbook of this name", "did you mean restart?"),
