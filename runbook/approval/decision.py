@@ -219,7 +219,7 @@ def _missing(bench: _Bench, here: set[str]) -> tuple[Missing, ...]:
         lacking = quota.count - len(here if quota.people is None else here & quota.people)
         if lacking > 0:
             found.append(Missing(count=lacking, of=quota.words, could=_could(bench, quota, here)))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))  # two rules that ask alike are met by the same people
 
 
 def _could(bench: _Bench, quota: Quota, here: set[str]) -> tuple[str, ...]:

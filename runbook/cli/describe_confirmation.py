@@ -5,11 +5,12 @@ from runbook.evidence import inert
 from runbook.verbs.confirm import Waiting
 
 
-def waiting(found: Waiting, principal: str) -> None:
+def waiting(found: Waiting) -> None:
     """The run's banner, who drives it, and the step's exact source."""
     describe.banner(found.plan)
     show.say(f"  driven by {inert.line(found.plan.operator)}@{inert.line(found.plan.host)}, says the login")
+    groups = inert.line(" and of ".join(found.plan.confirm_by))
     again = f" (attempt {found.attempt})" if found.attempt > 1 else ""
-    show.painted(f"{inert.line(found.step.name)}{again} waits for {inert.line(principal)}:", "bold")
+    show.painted(f"{inert.line(found.step.name)}{again} waits for somebody of {groups}:", "bold")
     for line in inert.block(found.source).split("\n"):
         show.painted(f"    {line}".rstrip(), "dim")

@@ -47,7 +47,8 @@ def confirm(
     if signature is not None:
         armor = verb.read_signature(around.cwd / signature)
     else:
-        describe_confirmation.waiting(found, who)
+        verb.require_asked(here, found, who, around=around)
+        describe_confirmation.waiting(found)
         if not yes:
             if not has_terminal():
                 raise UsageError(

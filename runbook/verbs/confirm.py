@@ -74,6 +74,15 @@ def principal_of(workspace: Workspace, key: signing.SigningKey, *, around: Surro
     raise SignerError(f"the key {fingerprint} is not enrolled")
 
 
+def require_asked(workspace: Workspace, found: Waiting, principal: str, *, around: Surroundings) -> None:
+    """Whether the groups as they are here now hold this person: said before they read and sign. What counts
+    is for the supervisor to say. Raises SignerError, TrustError."""
+    policy = trusting.load(workspace, env=around.env).policy
+    for group in found.plan.confirm_by:
+        if policy is not None and principal not in policy.groups.get(group, (principal,)):
+            raise SignerError(f"{principal} is not in {group}", hint=f"ask somebody of {group}")
+
+
 def sign(data: bytes, key: signing.SigningKey, *, around: Surroundings, terminal: bool) -> str:
     """The signature as `ssh-keygen -Y sign` writes it. Raises what `signing.sign` does."""
     text = signing.sign(data, key, env=around.env, terminal=terminal, namespace=CONFIRMATION_NAMESPACE)

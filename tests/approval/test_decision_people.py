@@ -68,6 +68,13 @@ def test_every_group_that_is_asked_for_is_represented() -> None:
     assert answer([*two, signed(principal=CAROL)], both).permitted
 
 
+def test_two_rules_that_ask_for_the_same_say_so_once() -> None:
+    verdict = answer([GOOD], policy_of(TWO, TWO))
+
+    assert [(each.count, each.of) for each in verdict.missing] == [(1, "sre")]
+    assert codes(verdict) == ["approval.missing"]
+
+
 def test_more_than_one_missing_is_said_as_a_number() -> None:
     verdict = answer([], policy_of(TWO))
 
