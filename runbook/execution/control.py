@@ -14,15 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from runbook.errors import (
-    FormatError,
-    InputError,
-    LockBusy,
-    RunbookError,
-    SignatureRefused,
-    SignerError,
-    TrustError,
-)
+from runbook.errors import FormatError, InputError, LockBusy, RunbookError
 from runbook.execution import messages
 from runbook.execution.failures import Failure
 from runbook.execution.family import Peer, peer_of, require_stranger
@@ -49,18 +41,23 @@ SLOW_SECONDS = 0.5  # and one that does not read what it is told
 SLOW_BYTES = 64 << 10
 DEAD_BYTES = 4 << 20
 LAST_SECONDS = 1  # for those who come in while the run ends
+MOST_CONNECTIONS = 64
+"""More are sent away: each is an open file of the process that has evidence to write."""
+_WORDS = 2_000
+"""Of an error that is told: so long, it fits a message whatever its characters are."""
 
 
 class Listener(Protocol):
     """What the supervisor does with what terminals say. Called in its event loop, one at a time."""
 
     def answered(self, answer: Answer, *, by: str) -> None:
-        """Take an answer. Raises InputError when it does not fit: the terminal is told why."""
+        """Take an answer. Raises RunbookError when it does not fit: the terminal is told why."""
 
     def commanded(self, command: Command, *, by: str) -> None: ...
 
     def confirmed(self, message: Confirm, *, by: str) -> None:
-        """Take a second person's word. Raises RunbookError when it is none: the sender is told why."""
+        """Take a second person's word. Raises RunbookError when it is none, or nobody can tell: the sender is
+        told why."""
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
         """A terminal `came`, `left` or `took-over`."""
@@ -78,14 +75,18 @@ class _Visitor:
         return self.writer.transport.get_write_buffer_size()
 
     def say(self, message: FromSupervisor) -> None:
-        """Hand a message to the system, now or later; a terminal that never reads is let go."""
+        """Hand a message to the system, now or later; a terminal that never reads is let go. Never raises."""
         if self.writer.is_closing():
             return
         if self.waiting_bytes > DEAD_BYTES:
             self.writer.transport.abort()
             return
+        try:
+            line = messages.encode(message)
+        except FormatError as error:
+            line = messages.encode(Told(words=f"what was to be said here is {error.message}"))
         with contextlib.suppress(ConnectionError, RuntimeError):
-            self.writer.write(messages.encode(message))
+            self.writer.write(line)
 
 
 class Control:
@@ -153,8 +154,8 @@ class Control:
             await asyncio.wait({*self._tasks, *drains}, timeout=LAST_SECONDS)
 
     def _discreet(self, failure: Failure) -> Failure:
-        hint = None if failure.hint is None else self.discreet(failure.hint)
-        return msgspec.structs.replace(failure, message=self.discreet(failure.message), hint=hint)
+        hint = None if failure.hint is None else _short(self.discreet(failure.hint))
+        return msgspec.structs.replace(failure, message=_short(self.discreet(failure.message)), hint=hint)
 
     async def somebody(self, *, seconds: float) -> None:
         """Until a first terminal came, at most so long: who starts a short run wants to see its end."""
@@ -189,6 +190,8 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            if len(self._tasks) > MOST_CONNECTIONS:
+                raise LockBusy(f"{MOST_CONNECTIONS} terminals are connected to this run: close one of them")
             require_stranger(_peer(writer), to=self._own, marks=self.marks)
             async with asyncio.timeout(HELLO_SECONDS):
                 line = await _line(reader)
@@ -199,7 +202,7 @@ class Control:
             visitor = self._let_in(hello, writer)
         except (RunbookError, TimeoutError) as error:
             code = error.code if isinstance(error, RunbookError) else "format"
-            writer.write(messages.encode(Away(code=code, words=str(error))))
+            writer.write(messages.encode(Away(code=code, words=_short(str(error)))))
             return
         try:
             if self._over is None:
@@ -234,16 +237,22 @@ class Control:
         return visitor
 
     async def _listen(self, visitor: _Visitor, reader: asyncio.StreamReader) -> None:
+        """Until the visitor goes. Whatever it says, and whatever comes of it, is between it and us: the run
+        goes on, and after each message everybody else has a turn."""
         while True:
             try:
                 line = await _line(reader)
-                if not line:
-                    return
-                message = messages.from_terminal(line)
-                self._hear(visitor, message)
-            except (InputError, SignerError, SignatureRefused, TrustError) as error:
+            except FormatError as error:  # where the next message would begin, nobody knows
+                visitor.say(Away(code=error.code, words=str(error)))
+                return
+            if not line:
+                return
+            try:
+                self._hear(visitor, messages.from_terminal(line))
+            except RunbookError as error:
                 words = str(error) + (f" ({error.hint})" if error.hint else "")
-                visitor.say(Told(words=self.discreet(words)))
+                visitor.say(Told(words=_short(self.discreet(words))))
+            await asyncio.sleep(0)
 
     def _hear(self, visitor: _Visitor, message: messages.FromTerminal) -> None:
         match message:
@@ -264,6 +273,10 @@ class Control:
                 visitor.say(Told(words="heard"))
             case Hello():
                 raise InputError("you are in already")
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= _WORDS else words[:_WORDS] + " …"
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:

@@ -5,11 +5,12 @@ whoever holds a plan has had it decided in this very process. The kernel runs no
 """
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
 from runbook.approval.decision import SCRATCH, Permission
-from runbook.errors import RefusedError, UsageError
+from runbook.errors import FormatError, RefusedError, UsageError
 from runbook.evidence.plan import (
     PLAN_SCHEMA,
     GivenApproval,
@@ -24,8 +25,9 @@ from runbook.evidence.planned import (
     planned_steps,
     planned_value,
 )
+from runbook.evidence.proposal import ProposalRecord
 from runbook.execution.brought import planned_files
-from runbook.instants import stamp
+from runbook.instants import parse_stamp, stamp
 from runbook.text.includes import Tree
 from runbook.text.injection import inject
 from runbook.text.runbook import Runbook, Step
@@ -199,3 +201,25 @@ def _record(
         proposal=facts.proposal,
         given=facts.given,
     )
+
+
+def require_its_time(
+    record: PlanRecord | ProposalRecord, what: Literal["plan", "proposal"], *, life: timedelta, now: datetime
+) -> None:
+    """Raise RefusedError for a plan or proposal that has expired, or could not have been written as it says
+    by now: a clock that was set back must not make it live longer. Raises FormatError for a time that is
+    none. `life`: the longest that one is given."""
+    again = {"plan": "plan it again", "proposal": "propose it again"}[what]
+    try:
+        created, expires = parse_stamp(record.created), parse_stamp(record.expires)
+    except ValueError as error:
+        raise FormatError(f"not a time: {error}", subject=f"{record.id}/{what}.json") from error
+    if now >= expires:
+        raise RefusedError(f"this {what} has expired at {record.expires}", subject=record.id, hint=again)
+    if created > now or expires - created > life:
+        raise RefusedError(
+            f"this {what} says it was made at {record.created} and lives until {record.expires},"
+            " and none does",
+            subject=record.id,
+            hint=f"{again}; look at the clocks of both machines if it was made on another",
+        )

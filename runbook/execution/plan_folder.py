@@ -25,7 +25,7 @@ from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
 from runbook.evidence.planned import Selection, selection_from
 from runbook.execution import brought, registry
 from runbook.execution.guard import given_since
-from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan
+from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan, require_its_time
 from runbook.execution.prepare import interpreter, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
@@ -116,29 +116,10 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
         )
     registry.require_original(around.state_folder, folder, data)
     registry.require_unspent(around.state_folder, folder)
-    _require_its_time(record, now=now)
+    require_its_time(record, "plan", life=DEFAULT_LIFE, now=now)
     plan = _decide_again(folder, record, workspace=workspace, around=around, now=now)
     _require_same(folder, record, data, plan)
     return plan
-
-
-def _require_its_time(record: PlanRecord, *, now: datetime) -> None:
-    """Raise RefusedError for a plan that has expired, or could not have been written as it says by now: a
-    clock that was set back must not make it live longer."""
-    try:
-        created, expires = parse_stamp(record.created), parse_stamp(record.expires)
-    except ValueError as error:
-        raise FormatError(f"not a time: {error}", subject=f"{record.id}/plan.json") from error
-    if now >= expires:
-        raise RefusedError(
-            f"this plan has expired at {record.expires}", subject=record.id, hint="plan it again"
-        )
-    if created > now or expires - created > DEFAULT_LIFE:
-        raise RefusedError(
-            f"this plan says it was made at {record.created} and lives until {record.expires}, and none does",
-            subject=record.id,
-            hint="plan it again; look at the clocks of both machines if it was made on another",
-        )
 
 
 def load_begun(execution: Path, *, workspace: Workspace, around: Surroundings, now: datetime) -> Plan:

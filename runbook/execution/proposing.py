@@ -13,7 +13,7 @@ import msgspec
 
 from runbook.approval.verdict import Verdict
 from runbook.canonical import canonical_json, digest
-from runbook.errors import ExistsError, FormatError, NotPermitted, RefusedError
+from runbook.errors import ExistsError, NotPermitted, RefusedError
 from runbook.evidence import folder as folders
 from runbook.evidence import given as giving
 from runbook.evidence import proposal as proposals
@@ -21,9 +21,9 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.planned import Manner, planned_steps, planned_value, selection_from
 from runbook.evidence.proposal import PROPOSAL_SCHEMA, ProposalRecord
 from runbook.execution import plan_folder
-from runbook.execution.plan import Plan, Terms
+from runbook.execution.plan import Plan, Terms, require_its_time
 from runbook.execution.prepare import Proposed, Wanted, prepare
-from runbook.instants import parse_stamp, stamp
+from runbook.instants import stamp
 from runbook.system import files
 from runbook.text import reader
 from runbook.text.injection import inject
@@ -128,7 +128,7 @@ def load(folder: ExecutionFolder, *, now: datetime) -> tuple[ProposalRecord, Run
     record, _ = proposals.read(folder)
     if record.id != folder.id:  # 1
         raise RefusedError(f"the proposal in this folder is {record.id}'s", subject=folder.id)
-    _require_its_time(record, now=now)
+    require_its_time(record, "proposal", life=LIFE, now=now)
     data = files.read_inside(folder.path, "runbook.py", limit_bytes=plan_folder.SOURCE_LIMIT_BYTES)
     runbook = reader.require(data, name=record.runbook)
     if runbook.text != record.text:  # 2
@@ -140,23 +140,6 @@ def load(folder: ExecutionFolder, *, now: datetime) -> tuple[ProposalRecord, Run
     ):
         raise _changed(folder, "its values are not those of its digest")
     return record, runbook, values
-
-
-def _require_its_time(record: ProposalRecord, *, now: datetime) -> None:
-    try:
-        created, expires = parse_stamp(record.created), parse_stamp(record.expires)
-    except ValueError as error:
-        raise FormatError(f"not a time: {error}", subject=f"{record.id}/proposal.json") from error
-    if now >= expires:
-        raise RefusedError(
-            f"this proposal has expired at {record.expires}", subject=record.id, hint="propose it again"
-        )
-    if created > now or expires - created > LIFE:
-        raise RefusedError(
-            f"this proposal says it was made at {record.created} and lives until {record.expires}: none does",
-            subject=record.id,
-            hint="propose it again",
-        )
 
 
 def _changed(folder: ExecutionFolder, words: str) -> RefusedError:

@@ -15,11 +15,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
-from runbook.errors import FormatError, InputError, SignerError
+from runbook.errors import (
+    EvidenceDamaged,
+    FormatError,
+    InputError,
+    LockBusy,
+    NotPermitted,
+    RunbookError,
+    SignerError,
+    StorageError,
+    TextRefused,
+    UnavailableError,
+)
 from runbook.execution import messages
-from runbook.execution.control import Control
+from runbook.execution.control import MOST_CONNECTIONS, Control
+from runbook.execution.failures import Failure
 from runbook.execution.messages import (
     Asked,
     Away,
@@ -46,8 +59,11 @@ class Ear:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.refuses: RunbookError | None = None
 
     def answered(self, answer: Answer, *, by: str) -> None:
+        if self.refuses is not None:
+            raise self.refuses
         if answer.choice == "skip":
             raise InputError("'skip' needs a reason in words", hint="say why")
         self.lines.append(f"{by} says {answer.choice}")
@@ -60,6 +76,12 @@ class Ear:
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
         self.lines.append(f"{by} {what} to {mode}")
+
+
+async def arrives(on: "Stage", line: str) -> None:
+    async with asyncio.timeout(20):
+        while line not in on.ear.lines:
+            await asyncio.sleep(0.01)
 
 
 class Terminal:
@@ -316,6 +338,178 @@ def test_rubbish_from_who_drives_is_answered_and_the_session_stays(home: Path) -
     assert "alice@host says run" in play(scene, home / "run").lines
 
 
+HELLO = messages.encode(Hello(who="mallory@host", mode="watch"))
+COMMAND = messages.encode(Command(what="stop"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RunbookError("no"),
+        TextRefused("no", reasons=()),
+        NotPermitted("no", verdict=None),
+        EvidenceDamaged("no"),
+        StorageError("no"),
+        LockBusy("no"),
+        UnavailableError("no", hint="look at git"),
+    ],
+)
+def test_whatever_refuses_what_was_said_is_told_and_the_session_stays(
+    home: Path, error: RunbookError
+) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.refuses = error
+        alice = await on.terminal()
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        assert (await alice.hear_until(Told)).words == "no" + (f" ({error.hint})" if error.hint else "")
+        await alice.say(Command(what="interrupt"))
+        await arrives(on, "alice@host commands interrupt")
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
+@pytest.mark.parametrize("words", ["n" * 500_000, "\U0001f600" * 500_000, '"' * 500_000])
+def test_an_error_of_any_length_can_be_told(home: Path, words: str) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.refuses = InputError(words, hint=words)
+        alice = await on.terminal()
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        told = (await alice.hear_until(Told)).words
+        assert words.startswith(told.removesuffix(" …"))
+        await on.control.over(sealed=False, failure=Failure(code="storage", message=words, hint=words))
+        assert not (await alice.hear_until(Over)).sealed
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
+def test_a_question_too_long_to_be_sent_takes_nobodys_seat(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.control.asked(msgspec.structs.replace(QUESTION, words="x" * messages.LIMIT_BYTES))
+        alice = await on.terminal()
+        assert "longer than 65536 bytes" in (await alice.hear_until(Told)).words
+        on.control.asked(QUESTION)
+        assert (await alice.hear_until(Asked)).question == QUESTION
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
+def test_a_message_without_an_end_is_answered_once_and_its_rest_is_no_message(home: Path) -> None:
+    """100 MB in one line; behind what was read of it, a command would be a line of its own."""
+
+    async def scene(on: Stage) -> None:
+        def shout() -> bytes:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+                one.connect(str(on.path))
+                one.sendall(messages.encode(Hello(who="mallory@host", mode="drive")))
+                with contextlib.suppress(ConnectionError):
+                    for _ in range(100):
+                        one.sendall(b"x" * (1 << 20))
+                    one.sendall(b"\n" + COMMAND)
+                heard = b""
+                with contextlib.suppress(ConnectionError):
+                    while more := one.recv(1 << 16):
+                        heard += more
+                return heard
+
+        heard = (await asyncio.to_thread(shout)).splitlines()
+        assert messages.from_supervisor(heard[-1]) == Away(code="format", words="a message above 65536 bytes")
+        bob = await on.terminal("bob@host")  # the seat is free
+        await bob.hear_until(Asked)
+        await bob.leave()
+
+    assert not [line for line in play(scene, home / "run").lines if "commands" in line]
+
+
+_RUBBISH = [
+    b"\0" * 1000,
+    b"\xff\xfe\n" * 1000,
+    b"x\n" * 60_000,
+    b"[" * 60_000 + b"\n",
+    b'{"v":1,"say":' + b'{"a":' * 10_000 + b"}" * 10_000 + b"}\n",
+    b'{"v":1,"say":{"type":"hello","who":"\\ud800","mode":"watch"}}\n',
+    b'{"v":1' + b"0" * 5000 + b',"say":{"type":"command","what":"kill"}}\n',
+    b'{"v":1,"say":{"type":"answer","answer":{"question":1e999,"choice":"run"}}}\n',
+    b'{"v":1,"say":{"type":"confirm","principal":"\\u0000","signature":"!"}}\n',
+]
+
+
+def test_rubbish_of_any_kind_and_visits_cut_short_anywhere_end_nobodys_session(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        faults: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        visits = [HELLO + COMMAND]
+        cut = [visit[:at] for visit in visits for at in range(len(visit))]
+        for said in [*cut, *_RUBBISH, *(HELLO + rubbish for rubbish in _RUBBISH)]:
+            _, writer = await asyncio.open_unix_connection(str(on.path))
+            writer.write(said)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+            writer.close()
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        await arrives(on, "alice@host says run")
+        on.control.asked(QUESTION)
+        assert (await alice.hear_until(Asked)).question == QUESTION
+        await alice.leave()
+        gc.collect()  # an error that nobody took is told when its task is collected
+        assert not faults, faults
+
+    assert "mallory@host commands stop" not in play(scene, home / "run").lines
+
+
+def test_who_talks_without_end_leaves_everybody_else_their_turn(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        _, loud = await asyncio.open_unix_connection(str(on.path))
+        loud.write(HELLO + b"x\n" * 60_000)
+        turns = 0
+        alice = await on.terminal()
+        answered = asyncio.ensure_future(alice.hear_until(Welcome))
+        while not answered.done():
+            await asyncio.sleep(0)
+            turns += 1
+            assert turns < 5_000  # of 60 000 messages
+        await alice.leave()
+        loud.close()
+
+    play(scene, home / "run")
+
+
+def test_a_crowd_is_sent_away_and_takes_no_files_from_the_run(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        before = len(os.listdir("/dev/fd"))
+
+        def crowd() -> tuple[list[socket.socket], list[bytes]]:
+            """Not in the loop's thread: a connect waits until there is room to be let in."""
+            came = []
+            for _ in range(500):
+                one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                one.connect(str(on.path))
+                came.append(one)
+            return came, [one.recv(1000) for one in came[-100:]]
+
+        came, told = await asyncio.to_thread(crowd)
+        try:
+            assert {messages.from_supervisor(line.rstrip(b"\n")) for line in told} == {
+                Away(code="busy", words="64 terminals are connected to this run: close one of them")
+            }
+            ours = len(os.listdir("/dev/fd")) - before - len(came)
+            assert ours <= MOST_CONNECTIONS + 10
+            await alice.say(Command(what="interrupt"))
+            await arrives(on, "alice@host commands interrupt")
+        finally:
+            for one in came:
+                one.close()
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
 def test_the_end_is_told_to_everybody(home: Path) -> None:
     async def whole() -> None:
         async with stage(home / "run") as on:
@@ -362,7 +556,7 @@ _SUPERVISOR = textwrap.dedent(
     """
     import asyncio, os, subprocess, sys
     from pathlib import Path
-    from runbook.execution.control import Control
+    from runbook.execution.control import MOST_CONNECTIONS, Control
     from runbook.execution import family
     class Ear:
         def answered(self, answer, *, by): raise SystemExit("answered")
