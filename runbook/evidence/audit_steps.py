@@ -216,7 +216,9 @@ def _others(data: Mapping[str, object], has_words: bool, get: messages.Get) -> I
 
 def _digest(mime: str, value: object) -> Words:
     if isinstance(value, dict) and "$blob" in value:
-        return Said(mime), f", {value.get('size')} bytes, ", Said(f"blobs/{value.get('$blob')}")
+        size = value.get("size")  # a number, unless somebody wrote the journal by hand
+        shown = str(size) if isinstance(size, int) else Said(str(size))
+        return Said(mime), ", ", shown, " bytes, ", Said(f"blobs/{value.get('$blob')}")
     data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else canonical_json(value)
     return Said(mime), f", {len(data)} bytes, ", Said(f"sha256:{hex_digest(data)}")
 

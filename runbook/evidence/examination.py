@@ -109,6 +109,8 @@ class Examiner:
             self._say(line, f"{name!r} was started, and nobody of the plan's groups had confirmed it")
         if planned.kind != "code":
             self._say(line, f"{name!r} is no code and was started")
+        if planned.why == "dry-run":
+            self._say(line, f"{name!r} was started in a dry run, which leaves it out")
         problem = self._not_planned(event, planned)
         if problem:
             self._say(line, problem)

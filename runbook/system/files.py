@@ -376,12 +376,16 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock on `path` now; False when the file is not there."""
-    try:
-        # O_NONBLOCK: a FIFO in the place of the lock must not make us wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return False
+    """Whether some process holds the lock on `path` now; False when the file is not there, or is nothing that
+    anybody could lock (a socket, a link in a circle). Raises StorageError."""
+    with storage_errors(path):
+        try:
+            # O_NONBLOCK: a FIFO in the place of the lock must not make us wait for its writer.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                return False
+            raise
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -372,3 +372,18 @@ def test_each_word_of_a_person_says_whether_it_is_claimed_or_signed(tmp_path: Pa
     # What a step calls `by` is not our word on whose it is, and the run itself is nobody's login.
     assert "`carol@host` (" not in text
     assert "by `runbook` (" not in text
+
+
+def test_a_journal_written_by_hand_makes_no_structure_of_a_size(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    request = told.begin("health")
+    name = told.blobs.put(b"%PDF-")
+    size = "1 ![x](https://evil.example/x.png)"
+    content = {"data": {"application/pdf": {"$blob": name, "as": "base64", "size": size}}, "metadata": {}}
+    told.tell("message", channel="iopub", type="display_data", step="health", parent=request, content=content)
+    told.end("health", "succeeded", parent=request)
+
+    text = rendered(told)
+
+    assert f"not shown: `application/pdf`, `{size}` bytes" in text
+    require_inert(text)

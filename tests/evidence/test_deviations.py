@@ -45,7 +45,7 @@ def findings(
     begun = {"step": "health", "index": 1, "attempt": 1, "message": "r", "source": digest, "by": "alice"}
     told.tell("step-started", **{**begun, "deviation": deviation, **start})
     told.hear("health", "execute_input", {"code": source, "execution_count": 1}, parent="r")
-    told.end("health", state, parent="r", reply="ok")
+    told.end("health", state, parent="r", reply="ok", ms=250)
     told.tell("step-skipped", step="announce", reason="operator", words="")
     told.tell("step-skipped", step="restart", reason="operator", words="")
     told.tell("kernel-ended", returncode=0, signal=None, expected=True)

@@ -123,12 +123,12 @@ def test_a_file_that_cannot_be_read_is_not_called_tampered(
     assert spelled(found.findings[0]) == "plan: plan.json: Permission denied"
 
 
-def test_another_renderers_files_are_held_by_the_manifest_alone(
+def test_another_renderers_files_are_held_by_the_manifest_and_compared_where_they_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = sealed_run(tmp_path)
     monkeypatch.setattr(verification, "RENDERER", 99)
-    assert verify_execution(folder).verdict == "UNSIGNED"
+    assert verify_execution(folder).verdict == "UNSIGNED"  # the same bytes, whoever made them
     monkeypatch.setattr(verification, "RENDERER", 0)
     assert verify_execution(folder).verdict == "UNVERIFIABLE"
     folder.audit.write_text("all is well")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -281,6 +282,16 @@ def test_a_lock_goes_with_its_process(tmp_path: Path) -> None:
     assert files.is_locked(lock) is False
     with files.locked(lock, wait=False):
         assert files.is_locked(lock) is True
+
+
+def test_what_nobody_can_lock_is_not_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    Path("circle").symlink_to("circle")
+    with socket.socket(socket.AF_UNIX) as heard:
+        heard.bind("socket")
+        assert [files.is_locked(Path(name)) for name in ("circle", "socket")] == [False, False]
+    with pytest.raises(StorageError):
+        files.is_locked(tmp_path / ("x" * 300))
 
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="a file without a name is Linux's")
