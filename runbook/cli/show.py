@@ -6,6 +6,7 @@ reaches the terminal as control characters (DESIGN §9).
 
 import json as json_module
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -53,8 +54,33 @@ def paint(text: str, colour: str) -> str:
 
 
 def painted(text: str, colour: str) -> None:
-    """One line in a colour."""
-    sys.stdout.write(paint(_lines(text), colour) + "\n")
+    """One line in a colour; on a terminal that is too narrow for it broken between two words."""
+    lines = (_fitted(line) for line in _lines(text).split("\n"))
+    sys.stdout.write(paint("\n".join(lines), colour) + "\n")
+
+
+def _fitted(line: str, *, indent: int = 4) -> str:
+    return folded(line, width(), indent=indent) if sys.stdout.isatty() else line
+
+
+def folded(line: str, columns: int, *, indent: int) -> str:
+    """`line`, broken at blanks so that it keeps within `columns`; what goes on is moved to the right. Pure.
+
+    Words between backticks stay together, as they are there to be copied; so does a word that no line holds:
+    the terminal breaks that one, and gives it back whole.
+    """
+    lines = [""]
+    for piece in _WORD.findall(line):
+        word = piece.lstrip(" ")
+        fits = _cells(lines[-1]) + _cells(piece) <= columns
+        if fits or not lines[-1] or indent + _cells(word) > columns:
+            lines[-1] += piece
+        else:
+            lines.append(" " * indent + word)
+    return "\n".join(lines)
+
+
+_WORD = re.compile(r" *(?:`[^`]*`|[^ `]|`)+")  # with the blanks before it
 
 
 def width() -> int:
@@ -134,7 +160,9 @@ def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> None:
     for number, row in enumerate(shown):
         cells = [cell + " " * (size - _cells(cell)) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
         line = "  ".join([*cells, row[-1]]).rstrip()
-        sys.stdout.write((paint(line, "dim") if heads and number == 0 else line) + "\n")
+        indent = len(line) - len(line.lstrip(" ")) + 4
+        fitted = _fitted(line, indent=indent)
+        sys.stdout.write((paint(fitted, "dim") if heads and number == 0 else fitted) + "\n")
 
 
 def _paragraphs(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
@@ -147,11 +175,11 @@ def _paragraphs(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
                 continue
             part = f"{head}: {cell}" if head else cell
             if line and _cells(line) + 3 + _cells(part) > width():
-                sys.stdout.write(f"{line}\n")
+                sys.stdout.write(f"{_fitted(line, indent=8)}\n")
                 line = ""
             line = f"{line}   {part}" if line else f"    {part}"
         if line:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{_fitted(line, indent=8)}\n")
 
 
 def _cells(text: str) -> int:

@@ -6,6 +6,7 @@ program without the other thirty.
 
 import difflib
 import importlib
+import shutil
 from typing import Any, NamedTuple
 
 import typer
@@ -15,6 +16,8 @@ from runbook.errors import UsageError
 
 FIRST = "Every day"
 _WRONG_WORDS: Any = typer.BadParameter.__bases__[0]  # typer shows its own kind of these, but not their family
+_TYPERS_FEWEST = 52
+_FEWEST_COLUMNS = 24
 _LISTS = {
     "EXECUTION": "`runbook status` lists the runs that live, `runbook history` the others",
     "NAME": "`runbook list` lists the runbooks",
@@ -78,6 +81,13 @@ class Verbs(TyperGroup):
             return None
         module = importlib.import_module(f"runbook.cli.{verb.module}")
         return typer.main.get_group(module.app).commands[cmd_name]
+
+    def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
+        """Typer makes its help fit a terminal, but never one below 52 columns."""
+        columns = shutil.get_terminal_size().columns
+        if columns < _TYPERS_FEWEST:
+            extra["terminal_width"] = max(columns, _FEWEST_COLUMNS)
+        return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Words that a verb does not take are said as every other error is, with `--json`, too."""

@@ -51,6 +51,17 @@ def test_each_verb_has_help_of_its_own(call: Caller, tmp_path: Path, verb: str) 
     assert f"runbook {verb}" in said.out
 
 
+@pytest.mark.parametrize("words", [["--help"], ["stop", "--help"], ["attach", "--help"]])
+def test_help_fits_a_narrow_terminal(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    said = call(tmp_path, *words)
+
+    assert said.code == 0
+    assert max(len(line) for line in said.out.split("\n")) <= 40
+
+
 def test_a_mistyped_verb_gets_the_closest_one_and_exit_2(call: Caller, tmp_path: Path) -> None:
     said = call(tmp_path, "revieww")
 

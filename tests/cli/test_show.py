@@ -55,6 +55,53 @@ def test_a_row_that_fits_stays_a_row(
     assert capsys.readouterr().out.count("\n") == 2
 
 
+TITLE = "Restart the web tier of the customer-facing cluster  [scratch]  NOT APPROVED"
+
+
+def test_a_heading_that_is_too_long_for_its_terminal_is_broken_between_two_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    show.painted(TITLE, "bold")
+    assert capsys.readouterr().out == f"{TITLE}\n", "a pipe has no edge"
+    screen(monkeypatch, 40)
+    show.painted(TITLE, "bold")
+
+    assert capsys.readouterr().out == (
+        "Restart the web tier of the\n    customer-facing cluster  [scratch]\n    NOT APPROVED\n"
+    )
+
+
+def test_rows_are_broken_between_two_words_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen(monkeypatch, 40)
+    show.table([("about", "Rolling restart, one host at a time, with a check")])
+    show.table([("x.py", TITLE, "-")], heads=("runbook", "title", "owner"))
+
+    assert capsys.readouterr().out == (
+        "about  Rolling restart, one host at a\n    time, with a check\n"
+        "x.py\n    title: Restart the web tier of the\n        customer-facing cluster\n"
+        "        [scratch]  NOT APPROVED\n"
+    )
+
+
+def test_what_is_to_be_copied_is_not_torn() -> None:
+    command = "`runbook run 20261121T125818Z-long-69445f`"
+    assert show.folded(f"next: {command}", 44, indent=2) == f"next:\n  {command}"
+    assert show.folded(f"next: {command}", 40, indent=2) == f"next: {command}", "the terminal breaks it"
+
+
+@given(st.text(alphabet="ab `é重", max_size=60), st.integers(8, 30))
+def test_what_is_broken_loses_no_word_and_keeps_within_its_terminal(line: str, columns: int) -> None:
+    lines = show.folded(line, columns, indent=2).split("\n")
+
+    assert "".join(lines).replace(" ", "") == line.replace(" ", "")
+    assert all(each.startswith("  ") for each in lines[1:])
+    if "`" not in line and all(show._cells(word) + 2 <= columns for word in line.split(" ")):
+        assert all(show._cells(each) <= columns for each in lines[1:])
+
+
 def test_no_rows_are_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
     show.table([], heads=HEADS)
 
