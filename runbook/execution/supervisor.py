@@ -119,7 +119,8 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
     folder = ExecutionFolder(Path(handed.execution))
     secrets = {name: Hidden(text) for name, text in handed.secrets.items()}
     with lease.hold(folder) as held:
-        _log_to(folder, secrets)
+        if not folder.is_sealed():  # else we say no, and leave nothing in a folder that was swept
+            _log_to(folder, secrets)
         now = clock.now()
         if handed.task == "seal":
             place = taking_up.place_of(folder, around.env)

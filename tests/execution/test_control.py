@@ -463,17 +463,17 @@ def test_rubbish_of_any_kind_and_visits_cut_short_anywhere_end_nobodys_session(h
 
 def test_who_talks_without_end_leaves_everybody_else_their_turn(home: Path) -> None:
     async def scene(on: Stage) -> None:
-        _, loud = await asyncio.open_unix_connection(str(on.path))
-        loud.write(HELLO + b"x\n" * 60_000)
-        turns = 0
-        alice = await on.terminal()
-        answered = asyncio.ensure_future(alice.hear_until(Welcome))
-        while not answered.done():
-            await asyncio.sleep(0)
-            turns += 1
-            assert turns < 5_000  # of 60 000 messages
+        loud = await on.terminal("loud@host")
+        await loud.hear_until(Asked)
+        loud.writer.write(messages.encode(Said(answer=Answer(question=1, choice="run"))) * 900)
+        alice = await on.terminal(mode="watch")
+        await alice.hear_until(Welcome)
+        assert on.ear.lines.count("loud@host says run") < 450  # it came in while the other one talked
+        async with asyncio.timeout(20):
+            while on.ear.lines.count("loud@host says run") < 900:
+                await asyncio.sleep(0.01)
         await alice.leave()
-        loud.close()
+        await loud.leave()
 
     play(scene, home / "run")
 

@@ -274,8 +274,10 @@ def test_a_run_that_lives_ended_or_never_began_is_not_taken_up(stage: Stage) -> 
         with pytest.raises(LockBusy, match="another supervisor runs this execution"):
             stage.start(execution, task="resume")
         session.drive(script("go"))
+    assert not ExecutionFolder(execution).spool.exists()
     with pytest.raises(ExistsError, match="is sealed"):
         stage.start(execution, task="resume")
+    assert not ExecutionFolder(execution).spool.exists()
 
 
 def test_what_is_left_can_be_sealed_without_going_on(stage: Stage) -> None:
