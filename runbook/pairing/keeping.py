@@ -27,7 +27,8 @@ def keep_within(session: Session, limits: Limits | None = None) -> Swept:
 
 def keep_within_daily(session: Session) -> Swept | None:
     """`keep_within`, if the last time was a day ago; None otherwise, and when the store is damaged: that is
-    the check-up's to say, and no reason to fail a sync."""
+    the check-up's to say, and no reason to fail a sync. Where the last time is longer ago than versions live,
+    the clock may be wrong, and all of them would go at once: it must still say so a day later."""
     mark = session.place.store / "swept"
     try:
         last = parse_stamp(files.read(mark, limit_bytes=99).decode("ascii", "replace").strip())
@@ -37,6 +38,8 @@ def keep_within_daily(session: Session) -> Swept | None:
         return None
     try:
         files.replace(mark, f"{stamp(session.now)}\n".encode("ascii"))
+        if last is not None and session.now - last > Limits().age:
+            return None
         return keep_within(session)
     except RunbookError:
         return None

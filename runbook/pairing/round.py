@@ -113,6 +113,7 @@ def _remember(session: Session, view: View, **changes: Any) -> None:
         "notebook_stamp": view.notebook.stamp,
         "conflict": view.record.conflict if view.record else None,
         "foreign": _foreign(view),
+        "was_away": _is_still_away(view),
     }
     if not session.options.check:
         session.remember(Record(**{**fields, **changes}))
@@ -188,6 +189,12 @@ def _foreign(view: View) -> dict[str, str]:
     return foreign_makers(view.read_notebook, view.last, known) | dict(view.recalled)
 
 
+def _is_still_away(view: View) -> bool:
+    """Whether the notebook that was seen last is not there, nor another one than we made in its place."""
+    record, now = view.record, view.notebook.digest
+    return now is None or (record is not None and record.was_away and now == record.notebook)
+
+
 def _metadata(view: View, current: Notebook | None) -> dict[str, Any] | Problem | None:
     """The notebook's new metadata where the text's `jupyter:` section changed; None where it did not."""
     text = view.read_text
@@ -230,7 +237,7 @@ def _made_notebook(session: Session, view: View) -> Round:
         if isinstance(metadata, Problem):
             return _refused(session, view, (metadata,))
         data = first_notebook(text, metadata or {})
-    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=foreign, is_remade=True)
+    record = Record(name=pair.name, notebook_name=pair.notebook_name, foreign=foreign, was_away=True)
     return _round(
         pair,
         "made-notebook",

@@ -33,8 +33,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `text` and `notebook` are the bytes last seen, `base_text` and `base_notebook` those that were in step
     (other ones only while cells are disputed). A stamp is kept once it is old enough to be trusted.
-    `foreign` are the makers of outputs that Jupyter left on an edited cell, by cell id. `is_remade`: we made
-    the notebook where one was missing; the missing one may come back.
+    `foreign` are the makers of outputs that Jupyter left on an edited cell, by cell id. `was_away`: no
+    notebook stands there, or one that we made in its place; the one that was there may come back.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     settled: bool = True
     conflict: str | None = None
     foreign: dict[str, str] = {}
-    is_remade: bool = False
+    was_away: bool = False
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

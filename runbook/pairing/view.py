@@ -81,10 +81,10 @@ def view_of(session: Session, pair: Pair, record: Record | None, sides: tuple[Si
 
 
 def _with_recalled(session: Session, view: View) -> View:
-    """With what the versions tell of outputs, where the record cannot: there is none, or it is of a notebook
-    that we made, and another one stands there now, perhaps the one that was missing."""
+    """With what the versions tell of outputs, where the record cannot: there is none, or the notebook was
+    away (we may have made another one), and may be the one that stands there now."""
     record = view.record
-    if record is not None and not (record.is_remade and view.notebook.digest != record.notebook):
+    if record is not None and not (record.was_away and view.notebook.digest != record.notebook):
         return view
     if not isinstance(view.read_notebook, Notebook):
         return view

@@ -119,13 +119,30 @@ def test_a_sync_lets_old_versions_go_once_a_day(bench: Bench) -> None:
     sync_all(bench.place, pairs, now=NOW)
     mark = bench.place.store / "swept"
     assert mark.read_text() == "2026-11-21T00:12:05Z\n"
-    for days, number in ((0.5, 2), (40, 3), (81, 4)):
+    for days, number in ((0.5, 2), (40, 3), (81, 4), (82, 5)):
         bench.write(TEXT.replace("True", str(number)))
         sync_all(bench.place, pairs, now=NOW + timedelta(days=days))
 
     left = versions(bench.place, "runbooks/x.py")
-    assert [each.number for each in left] == [11, 12]
+    assert [each.number for each in left] == [11, 12, 13, 14]
     assert bench.sync().action == "unchanged"
+
+
+def test_a_clock_that_is_wrong_for_a_moment_costs_no_versions(bench: Bench) -> None:
+    from datetime import timedelta
+
+    from runbook.pairing.places import find_pairs
+    from runbook.pairing.sync import sync_all
+
+    pairs = find_pairs(bench.place.root, folders=["runbooks"], template=None)
+    for days, number in ((0, 1), (1.5, 2), (4000, 3), (1.6, 4), (3, 5)):
+        bench.write(TEXT.replace("True", str(number)))
+        sync_all(bench.place, pairs, now=NOW + timedelta(days=days))
+
+    kept = [
+        content(bench.place, "runbooks/x.py", each.number) for each in versions(bench.place, "runbooks/x.py")
+    ]
+    assert all(any(f"restart = {number}".encode() in data for data in kept) for number in range(1, 6))
 
 
 def test_the_state_is_compacted_and_stays_true(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -405,6 +405,27 @@ def test_a_notebook_that_was_away_in_a_dispute_and_comes_back_edited_says_what_m
     assert cell["metadata"]["runbook"] == {"source": made, "stale": True}
 
 
+def test_a_notebook_that_was_away_beside_a_text_in_quarantine_says_what_made_its_outputs(
+    bench: Bench,
+) -> None:
+    bench.write("")
+    bench.run(1)
+    assert bench.sync().action == "quarantined"
+    away = bench.json()
+    made = digest("".join(away["cells"][2]["source"]).encode())
+    bench.notebook.unlink()
+    assert bench.sync().action == "quarantined"
+    away["cells"][2]["source"] = ["edited = 1"]
+    bench.save(away)
+    bench.sync()
+    bench.write(TEXT.replace("Slowly", "Quickly"))
+    bench.sync()
+
+    cell = bench.json()["cells"][2]
+    assert cell["source"] == ["edited = 1"]
+    assert cell["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
 def test_a_dispute_ends_with_both_sides_and_so_does_its_copy(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "w")
     bench.sync()
