@@ -30,7 +30,7 @@ def status(
                 "execution": here.relative(execution_path(here, run.id)),
                 "supervisor": run.supervisor if run.alive else None,
                 "kernel": run.kernel,
-                "step": run.running,
+                "step": _at(run),
                 "state": _state(run.alive, run.waiting),
                 "waiting": run.waiting,
                 "operator": run.operator,
@@ -67,11 +67,19 @@ def _died(here: Any, identity: str, around: Any) -> str:
 def _words(run: Any) -> Iterator[str]:
     """What one pastes into a chat: how it stands, at which step, where, whose, and what comes next."""
     yield _state(run.alive, run.waiting)
-    yield f"step {run.running}" if run.running else "between steps"
+    at = _at(run)
+    yield f"step {at}" if at else "between steps"
     yield run.environment
     yield run.operator
     following = next((step.name for step in run.steps if step.state == "pending"), None)
     yield f"next: {following or 'nothing'}"
+
+
+def _at(run: Any) -> str | None:
+    """The step that runs, or the one at which the supervisor died: how that one ended nobody has said."""
+    if run.alive:
+        return run.running  # type: ignore[no-any-return]
+    return next((step.name for step in reversed(run.steps) if step.state == "unknown"), None)
 
 
 def _state(alive: bool, waiting: str | None) -> str:

@@ -333,6 +333,7 @@ def test_status_advises_resume_for_a_run_of_ours_and_not_for_a_copy_of_it(
     ours, copied = program(stage.root, "status").out, program(copy, "status").out
 
     assert f"its supervisor died: `runbook resume {execution.name}` goes on with it" in ours
+    assert f"{execution.name}: unknown, step " in ours  # the one at which it died
     assert execution.name in copied
     assert "none can go on with it: " in copied
     assert "runbook resume" not in copied
