@@ -155,12 +155,11 @@ class Conduct:
                 self._attest(question.step, done=answer.choice == "done", words=words)
             case "note":
                 self._queue.append(Note(step=question.step, by=by, words=words))
-            case "undo":
-                self._detours.append(answer.step or question.undo[0])
-            case "check":
-                self._detours.append(answer.step or question.check[0])
-            case "say":
-                pass  # for the step, which runs
+            case "undo" | "check" if self._renewal.is_ready_for(question.step, self._unresolved):
+                offered = question.undo if answer.choice == "undo" else question.check
+                self._detours.append(answer.step or offered[0])
+            case "undo" | "check" | "say":
+                pass  # asked again once a new kernel is set up; and what is said is for the step, which runs
             case "stop":
                 self._end = "stopped"
             case "edit":

@@ -46,6 +46,10 @@ class Renewal:
     def __bool__(self) -> bool:
         return bool(self._lacking)
 
+    def is_ready_for(self, step: str, unresolved: Container[str]) -> bool:
+        """Whether this kernel has what comes before `step`: what is asked for there can run."""
+        return not self._lacking or self.first(unresolved) == step
+
     def first(self, unresolved: Container[str]) -> str | None:
         """The first set-up step, in the order of the text, that the kernel lacks or that ended badly: what
         comes behind it may build on it."""

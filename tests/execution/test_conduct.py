@@ -209,6 +209,27 @@ def test_a_dead_kernel_is_asked_about_and_the_next_is_set_up_first() -> None:
     assert (question.asks, question.step, question.words) == ("failed", "a", words)
 
 
+@pytest.mark.parametrize("choice", ["check", "undo"])
+def test_what_is_asked_for_at_a_question_during_which_the_kernel_went_comes_behind_the_set_up(
+    choice: Choice,
+) -> None:
+    steps = [step("base", "setup"), step("a"), step("look", checks="a"), step("back", undoes="a")]
+    conduct = Conduct(steps, Leeway(unattended=False, approved=True), by="op")
+    for name in ("base", "a"):
+        say(conduct, "run")
+        conduct.next()
+        conduct.ended(name, "succeeded" if name == "base" else "failed")
+    assert asked(conduct).step == "a"
+    conduct.kernel_gone()
+    say(conduct, choice)
+    assert conduct.next() == Run(step="base", attempt=2, by="op@host")
+    conduct.ended("base", "succeeded")
+    say(conduct, choice)
+    found = conduct.next()
+    assert isinstance(found, Run)
+    assert found.step == {"check": "look", "undo": "back"}[choice]
+
+
 def test_only_idempotent_steps_are_repeated_without_a_person() -> None:
     def ends(name: str, attempt: int) -> StepState:
         return "succeeded" if attempt == 3 else "failed"

@@ -21,6 +21,7 @@ from tests.execution.test_conduct import step
 BAD: tuple[StepState, ...] = ("failed", "timed-out", "interrupted", "unknown", "kernel-died")
 WELL: tuple[StepState, ...] = ("succeeded",) * 6
 TAGS = ("setup", "setup", "confirm", "danger", "idempotent", "read-only")
+GUARDED = {"confirm", "danger"}
 
 
 class Killed(Exception):
@@ -42,8 +43,15 @@ class World:
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.steps = [*_steps(chance)]
-        self.leeway = Leeway(unattended=False, approved=True, deviations=chance.random() < 0.3)
-        self.unattended_first = chance.random() < 0.3
+        guarded = {each.name: "somebody else" for each in self.steps if GUARDED & {*each.tags}}
+        self.leeway = Leeway(
+            unattended=False,
+            approved=True,
+            deviations=chance.random() < 0.3,
+            seconded=guarded if chance.random() < 0.4 else {},
+        )
+        asks = self.leeway.seconded or any(each.kind == "manual" for each in self.steps)
+        self.unattended_first = chance.random() < 0.3 and not asks  # such plans don't begin
         self.events: list[Event] = []
         self.kernel = 1
         self.set_up: set[tuple[int, str]] = set()  # in which kernel a step succeeded, or a person let it be
@@ -95,7 +103,8 @@ def _steps(chance: random.Random) -> list[PlannedStep]:
         elif chance.random() < 0.1:
             found.append(step(name, kind="manual"))
         else:
-            found.append(step(name, *tags, retries=2 if "idempotent" in tags else 0))
+            skip = chance.choice(("selection", "dry-run", "frozen")) if chance.random() < 0.1 else ""
+            found.append(step(name, *tags, retries=2 if "idempotent" in tags else 0, skip=skip))
     plain = [each for each in found if each.checks is None and each.undoes is None]
     return [
         each for each in found if (each.checks or each.undoes or plain[0].name) in {p.name for p in plain}
@@ -156,9 +165,15 @@ def _take_up(world: World, conduct: Conduct) -> None:
 
 def _carry_out(world: World, conduct: Conduct, action: Action) -> None:
     match action:
+        case Run() if _may_be_held(world, action) and world.chance.random() < 0.1:
+            held = conduct.hold(action, "Its approval has lapsed.")
+            assert isinstance(held, Ask) == conduct.is_attended
+            if isinstance(held, Ask):
+                _answer(world, conduct, held.question)
         case Run():
             _run(world, conduct, action)
         case Ask(question=question):
+            assert conduct.is_attended, "nobody is there"
             _answer(world, conduct, question)
         case Settle(question=question, choice=choice):
             world.tell("question", question=question.number, step=question.step)
@@ -170,6 +185,12 @@ def _carry_out(world: World, conduct: Conduct, action: Action) -> None:
             world.tell("attested" if done else "declined", step=name)
         case Note(step=name):
             world.tell("note", step=name)
+
+
+def _may_be_held(world: World, action: Run) -> bool:
+    """As `guard` has it: what looks, sets up, checks or undoes is free, but not as somebody edited it."""
+    planned = next(each for each in world.steps if each.name == action.step)
+    return action.edit is not None or (_is_plain(planned) and "read-only" not in planned.tags)
 
 
 def _run(world: World, conduct: Conduct, action: Run) -> None:
@@ -202,6 +223,11 @@ def _answer(world: World, conduct: Conduct, question: Question) -> None:
     world.tell("question", question=question.number, step=question.step, asks=question.asks)
     if world.chance.random() < 0.03:  # it dies while it idles
         _lose_kernel(world, conduct)
+    if question.asks == "second" and world.chance.random() < 0.6:
+        name, attempt = conduct.second()
+        world.tell("confirmed", step=name, attempt=attempt)
+        conduct.confirmed()
+        return
     choice = world.chance.choice(
         [each for each in question.choices if each != "stop" or world.chance.random() < 0.2]
     )
@@ -231,7 +257,12 @@ def require_fit(world: World, action: Run) -> None:
     planned = next(each for each in world.steps if each.name == action.step)
     assert action.attempt == len(world.of(action.step, "step-started")) + 1
     state = world.state(action.step)
+    if action.step in world.leeway.seconded:
+        confirmed = [each.number("attempt") for each in world.of(action.step, "confirmed")]
+        assert action.attempt in confirmed, f"nobody else has confirmed attempt {action.attempt}"
+        assert action.edit is None, "what was confirmed is the reviewed text"
     if _is_plain(planned):
+        assert planned.will != "skip", f"{action.step} was to be left out: {planned.why}"
         require_not_done(world, action.step)
         assert state != "skipped"
         if state in BAD and not world.was_said(action.step, "retry", "edit"):
@@ -241,8 +272,8 @@ def require_fit(world: World, action: Run) -> None:
     if _is_set_up(planned) and state in BAD:
         assert world.was_said(action.step, "retry", "edit") or "idempotent" in planned.tags
     for other in world.steps:
-        if other.name == action.step:
-            break
+        if other.name in (action.step, planned.checks):
+            break  # what checks a step comes right behind it, before what the text has in between
         if _is_set_up(other) and world.state(other.name) in BAD and planned.checks is planned.undoes is None:
             assert world.was_said(other.name, "continue"), (
                 f"{action.step} came behind {other.name}, which failed"
