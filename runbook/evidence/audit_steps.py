@@ -12,7 +12,6 @@ from runbook.text.edited import difference
 
 _OUTPUT_ROOM = inert.Room(head_lines=200, tail_lines=50, head_characters=32_000, tail_characters=8_000)
 _WITHDRAWN_ROOM = inert.Room(head_lines=10, tail_lines=5, head_characters=1_000, tail_characters=500)
-_WORDS_ROOM = inert.Room(head_lines=40, tail_lines=10, head_characters=4_000, tail_characters=1_000)
 _PICTURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _OUTPUTS_SHOWN = 200  # outputs of one attempt that are shown, half of them from its end
 _KEYS = 40  # keys of a remark that are shown

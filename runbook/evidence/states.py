@@ -38,7 +38,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     message: str  # the request's msg_id
     started: str  # the journal's `t`
-    started_m: int
     ended: str | None
     ms: int | None
     reason: str
@@ -126,7 +125,6 @@ class _Step:
                 source=event.text("source"),
                 message=event.text("message"),
                 started=event.t,
-                started_m=event.m,
                 ended=None,
                 ms=None,
                 reason="",
