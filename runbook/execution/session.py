@@ -15,6 +15,7 @@ import msgspec
 
 from runbook.errors import (
     FormatError,
+    RefusedError,
     RunbookError,
     UnavailableError,
 )
@@ -267,15 +268,22 @@ def confirm(execution: Path, *, who: str, principal: str, signature: str) -> str
 def command(execution: Path, *, who: str, what: What, words: str = "") -> None:
     """Tell a living run, without visiting it: `stop` (after the step), `stop-now`, `interrupt`, `kill`.
 
-    Returns when the supervisor has heard it. Raises NotFoundError when no supervisor runs there.
+    Returns when the supervisor has heard it. Raises NotFoundError when no supervisor runs there, RefusedError
+    with its words when it does not do it, UnavailableError when nobody knows whether it heard.
     """
     mode: Mode = "command"
     connection = _meet(execution, Hello(who=who, mode=mode))
     try:
         connection.send(Command(what=what, words=words))
-        connection.receive()
+        answer = connection.receive(seconds=_HELLO_SECONDS)
     finally:
         connection.close()
+    if answer is None:
+        hint = "`runbook status` says whether it still runs; then say it again"
+        raise UnavailableError("the supervisor did not say that it heard", subject=execution.name, hint=hint)
+    if not (isinstance(answer, Told) and answer.words == "heard"):
+        words = answer.words if isinstance(answer, Told | Away) else "the supervisor answered something else"
+        raise RefusedError(words, subject=execution.name)
 
 
 def _meet(execution: Path, hello: Hello) -> "_Connection":

@@ -10,10 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from runbook.errors import KernelError, NotFoundError, RefusedError
+from runbook.errors import KernelError, NotFoundError, RefusedError, UnavailableError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
-from runbook.execution import lease
+from runbook.execution import lease, session
+from runbook.execution.messages import Hello
 from runbook.execution.session import attach, command
 from tests.execution.staging import Script, Stage, is_running, script, until
 
@@ -380,6 +381,18 @@ def test_a_run_is_watched_and_stopped_from_elsewhere(stage: Stage) -> None:
     assert [step.state for step in result.steps] == ["pending", "pending"]
     stopped = next(event for event in shown.events if event.kind == "interrupted")
     assert (stopped.text("by"), stopped.text("how")) == ("boss@there", "stop")
+
+
+def test_a_command_that_nobody_heard_is_not_taken_for_heard(stage: Stage) -> None:
+    """The supervisor is killed between the visitor's greeting and its words."""
+    execution = stage.plan(TWO_STEPS, unattended=False)
+    with stage.start(execution):
+        connection = session._meet(execution, Hello(who="boss@there", mode="command"))
+        stage.kill_supervisor(execution)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session, "_meet", lambda *_: connection)
+            with pytest.raises(UnavailableError, match="did not say that it heard"):
+                command(execution, who="boss@there", what="stop")
 
 
 def test_nobody_to_talk_to_is_said(stage: Stage) -> None:
