@@ -24,12 +24,10 @@ from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
 from runbook.evidence.planned import Selection, selection_from
 from runbook.execution import brought, registry
-from runbook.execution.guard import given_since
 from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan, require_its_time
 from runbook.execution.prepare import interpreter, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
-from runbook.text import reader
 from runbook.text.runbook import Entry
 from runbook.text.values import DEFAULT, Given, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
@@ -147,9 +145,7 @@ def load_begun_with_trust(
     begun = starting.parse(files.read(folder.start, limit_bytes=SOURCE_LIMIT_BYTES))
     then = _kept_trust(folder, record, begun)
     request = _request(folder, record, workspace)
-    runbook = reader.require(request.data, name=record.runbook)
-    since = given_since(runbook, request, workspace=workspace)
-    request = msgspec.structs.replace(request, entries=(*request.entries, *since))
+    # What was given or merged since counts for what runs from now on: the guard asks about it at each step.
     trust = trusting.load_or_refusal(workspace, env=around.env)
     permission = require_recovery(
         request, then, trust, began=begun.started, now=now, reason=record.expired_reason

@@ -9,6 +9,7 @@ import pytest
 
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
+from runbook.evidence.verification import verify_execution
 from runbook.execution import lease
 from tests.execution.staging import until
 from tests.keys import Key
@@ -184,3 +185,35 @@ def test_a_dead_run_is_taken_up_for_undoing_whatever_became_of_its_approval(
         seat.asked("Run more?", "g")
         assert seat.leaves() == 0
         assert (folder.work / "state").read_text() == "xy"
+
+
+@pytest.mark.parametrize("lapse", ["revoked", "still good"])
+def test_an_approval_that_came_in_after_the_start_changes_nothing_of_the_beginning(
+    tmp_path: Path, alice: Key, bob: Key, lapse: str
+) -> None:
+    """It was given before the run began, and merged while that lay dead."""
+    slug = prod(tmp_path, alice, bob)
+    path = tmp_path / "runbooks" / f"{slug}.py"
+    one = path.read_bytes()
+    approve(tmp_path, bob, slug)
+    both = path.read_bytes()
+    path.write_bytes(one)
+    first = Seat(tmp_path, "run", slug, "--env", "prod")
+    first.asked("Run base?", "r")
+    first.asked("Run change?", "r")
+    first.sees("Run more?")
+    folder = only(tmp_path)
+    held = lease.read(folder)
+    for pid in (held.supervisor, held.kernel):
+        os.kill(pid or 0, 9)
+    first.leaves()
+    path.write_bytes(both)
+    if lapse == "revoked":
+        revoke(tmp_path, alice)
+
+    seat = Seat(tmp_path, "resume", folder.id)
+    seat.asked("Run more?", "g")
+    assert seat.leaves() == 0
+    assert (folder.work / "state").read_text() == "xy"
+    verdict = verify_execution(folder)
+    assert verdict.findings == ()
