@@ -478,10 +478,12 @@ def test_the_practice_service_ends_with_its_run(workspace: Workspace) -> None:
     kernel = practice.parent()
     assert kernel is not None
     kernel.send_signal(signal.SIGKILL)
+    child.expect_exact("the kernel is gone")
+    child.sendline("q")
     child.expect(pexpect.EOF, timeout=60)
     child.close()
 
-    assert child.exitstatus == 4
+    assert child.exitstatus == 7
     assert left_behind(workspace.root) == []
 
 
