@@ -24,7 +24,7 @@ from runbook.instants import parse_stamp
 from runbook.system import files
 
 _ID = re.compile(
-    r"(?P<started>[0-9]{8}T[0-9]{6}Z)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)-(?P<random>[0-9a-f]{6,32})"
+    r"(?P<started>[0-9]{8}T[0-9]{6}Z)-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)-(?P<tail>[0-9a-f]{6,32})"
 )
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _SLUG_LENGTH = 60
@@ -35,15 +35,16 @@ SEAL_NAMES = frozenset({"finish.txt", "finish.sig"})
 
 
 class ExecutionId(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution's name, taken apart: when it was planned, of what, and its random part."""
+    """An execution's name, taken apart: when it was planned, of what, and a tail: the fraction of that second
+    in two hex digits, then chance."""
 
     started: datetime
     slug: str
-    random: str
+    tail: str
 
     @property
     def text(self) -> str:
-        return f"{self.started:%Y%m%dT%H%M%SZ}-{self.slug}-{self.random}"
+        return f"{self.started:%Y%m%dT%H%M%SZ}-{self.slug}-{self.tail}"
 
     @property
     def month(self) -> str:
@@ -53,11 +54,15 @@ class ExecutionId(msgspec.Struct, frozen=True, kw_only=True):
 def new_id(started: datetime, words: str, random: str) -> ExecutionId:
     """A new name. `words` (a file's name or a title) becomes a slug; `random` is hex from the caller.
 
-    Raises FormatError when `random` is no hex of 6 to 32 digits.
+    A run and its undo can both be planned in one second: the fraction (1/256 s) keeps them in order, and
+    `latest` true.
+
+    Raises FormatError when `random` is no hex of 4 to 30 digits.
     """
     slug = "-".join(re.findall(r"[a-z0-9]+", words.lower())) or "runbook"
     slug = slug[:_SLUG_LENGTH].strip("-")
-    return parse_id(f"{started:%Y%m%dT%H%M%SZ}-{slug}-{random}")
+    fraction = started.microsecond * 256 // 1_000_000
+    return parse_id(f"{started:%Y%m%dT%H%M%SZ}-{slug}-{fraction:02x}{random}")
 
 
 def parse_id(text: str) -> ExecutionId:
@@ -67,7 +72,7 @@ def parse_id(text: str) -> ExecutionId:
         day = match["started"]
         spelled = f"{day[:4]}-{day[4:6]}-{day[6:11]}:{day[11:13]}:{day[13:]}"
         try:
-            return ExecutionId(started=parse_stamp(spelled), slug=match["slug"], random=match["random"])
+            return ExecutionId(started=parse_stamp(spelled), slug=match["slug"], tail=match["tail"])
         except ValueError:
             pass
     raise FormatError(
@@ -202,7 +207,13 @@ def executions_below(executions: Path) -> tuple[ExecutionFolder, ...]:
             for folder in month.iterdir():
                 if _ID.fullmatch(folder.name) and not folder.is_symlink() and folder.is_dir():
                     found.append(ExecutionFolder(folder))
-    return tuple(sorted(found, key=lambda folder: folder.id))
+    return tuple(sorted(found, key=_age))
+
+
+def _age(folder: ExecutionFolder) -> tuple[str, str, str]:
+    started, _, rest = folder.id.partition("-")
+    slug, _, tail = rest.rpartition("-")
+    return started, tail, slug  # in one second the tail says which was first, whatever their runbooks' names
 
 
 def find(

@@ -98,7 +98,7 @@ def _require_sayable(path: str) -> None:
 def _identity(wanted: Wanted, now: datetime) -> str:
     if wanted.proposed is not None:
         return wanted.proposed.id
-    return folders.new_id(now, Path(wanted.path).stem, secrets.token_hex(3)).text
+    return folders.new_id(now, Path(wanted.path).stem, secrets.token_hex(2)).text
 
 
 def _given(wanted: Wanted, trust: Trust) -> tuple[GivenApproval, ...]:

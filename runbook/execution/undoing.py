@@ -51,7 +51,7 @@ def plan_undo(folder: ExecutionFolder, *, workspace: Workspace, around: Surround
         raise NotFoundError("nothing that ran there can be undone", subject=folder.id)
     done, then = load_begun_with_trust(folder.path, workspace=workspace, around=around, now=now)
     record = done.record
-    identity = folders.new_id(now, Path(record.runbook).stem, secrets.token_hex(3))
+    identity = folders.new_id(now, Path(record.runbook).stem, secrets.token_hex(2))
     facts = Facts(
         id=identity.text,
         workspace=record.workspace,

@@ -135,7 +135,7 @@ def propose(
     """What was just refused as a proposal, when it lacks nothing but approvals of its exact values; else the
     refusal again. Writes nothing."""
     wanted = Wanted(path=ready.opened.path, data=ready.opened.data, terms=terms, given=ready.given)
-    return proposing.propose(wanted, refusal, random=secrets.token_hex(3), around=around, now=now)
+    return proposing.propose(wanted, refusal, random=secrets.token_hex(2), around=around, now=now)
 
 
 def write_proposal(workspace: Workspace, proposal: Proposal) -> Path:

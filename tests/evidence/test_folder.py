@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,13 @@ NOW = datetime(2026, 11, 21, 0, 12, 5, tzinfo=UTC)
 
 def test_a_name_holds_time_words_and_chance() -> None:
     name = new_id(NOW, "runbooks/Web Restart.py", "7f3a9c")
-    assert name.text == "20261121T001205Z-runbooks-web-restart-py-7f3a9c"
+    assert name.text == "20261121T001205Z-runbooks-web-restart-py-007f3a9c"
     assert name.month == "2026-11"
     assert parse_id(name.text) == name
 
 
 def test_words_without_a_letter_still_make_a_name() -> None:
-    assert new_id(NOW, "…", "7f3a9c").text == "20261121T001205Z-runbook-7f3a9c"
+    assert new_id(NOW, "…", "7f3a9c").text == "20261121T001205Z-runbook-007f3a9c"
 
 
 def test_a_long_title_is_cut_in_the_name() -> None:
@@ -66,6 +66,17 @@ def test_executions_are_listed_by_age_and_nothing_else_is(tmp_path: Path) -> Non
     (tmp_path / "2026-11" / "20261121T001205Z-link-7f3a9c").symlink_to(later.path)
     assert executions_below(tmp_path) == (earlier, later)
     assert executions_below(tmp_path / "nowhere") == ()
+
+
+def test_what_is_planned_in_one_second_is_listed_in_its_order(tmp_path: Path) -> None:
+    moments = [NOW + timedelta(milliseconds=each) for each in (0, 4, 250, 254, 990, 999)]
+    made = [
+        make(tmp_path, new_id(moment, words, random))
+        for moment, words, random in zip(
+            moments, "zyxwvu", ["ffff", "eeee", "dddd", "0000"] * 2, strict=False
+        )
+    ]
+    assert executions_below(tmp_path) == tuple(made)
 
 
 def test_an_execution_is_found_by_a_unique_part_of_its_name(tmp_path: Path) -> None:

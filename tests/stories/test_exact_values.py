@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.evidence.folder import ExecutionFolder
+from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.verification import verify_execution
 from tests.keys import Key
 from tests.program import Said, Seat, inside, made_workspace
@@ -235,7 +235,7 @@ def test_a_run_of_exact_values_is_undone_under_its_own_approvals(ws: Path, alice
     seat.sees("putting back web1")
     assert seat.leaves() == 0
 
-    undone = ExecutionFolder(max((ws / "executions").glob("*/*")))
+    undone = executions_below(ws / "executions")[-1]
     assert undone.id != folder.id
     assert len(list(undone.approvals.iterdir())) == 2
     assert verify_execution(undone).findings == ()
