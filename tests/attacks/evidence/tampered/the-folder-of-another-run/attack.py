@@ -1,4 +1,4 @@
 import os
 from pathlib import Path
 here = Path.cwd()
-os.rename(here, here.parent / here.name.replace("7f3a9c", "7f3a9d"))
+os.rename(here, here.parent / here.name.replace("003a9c", "003a9d"))
