@@ -1,5 +1,6 @@
 """Installing and removing git's hooks: chained with what is there, and without a trace."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -112,6 +113,117 @@ def test_what_stands_aside_is_never_overwritten(repo: Repository) -> None:
     with pytest.raises(ExistsError, match="never overwritten"):
         install(repo.root, around=around(repo.root))
 
+    assert hooks(repo) == before
+
+
+FIRST = """\
+#!/bin/sh
+# Runbook's checks before a commit: pairs in step, no outputs, lint. Installed by `runbook init --git-hooks`,
+# taken out again by `runbook init --no-git-hooks`. A hook that stood here before runs first.
+before="$(dirname "$0")/pre-commit.before-runbook"
+if [ -x "$before" ]; then
+  "$before" "$@" || exit $?
+fi
+exec runbook hook pre-commit
+"""
+BODY = SCRIPT.split("\n", 2)[2]
+SECOND = f"#!/bin/sh\n{BODY}"
+
+
+def marked(body: str) -> str:
+    """As another version with a mark writes it."""
+    mark = SCRIPT.split("\n")[1].partition("sha256:")[0]
+    return f"#!/bin/sh\n{mark}sha256:{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+
+
+VERSIONS = [FIRST, SECOND, marked("# Other words.\nexec runbook hook pre-commit --newer\n")]
+
+
+def put(repo: Repository, name: str, text: str) -> Path:
+    path = repo.root / ".git/hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("script", VERSIONS)
+@pytest.mark.parametrize("has_other", [False, True])
+def test_a_hook_of_another_version_is_replaced_where_it_stands_and_leaves_no_trace(
+    repo: Repository, script: str, has_other: bool
+) -> None:
+    own = "#!/bin/sh\necho mine ran\n"
+    hook = put(repo, "pre-commit", own) if has_other else repo.root / ".git/hooks/pre-commit"
+    before = hooks(repo)
+    if has_other:
+        hook.rename(hook.with_name("pre-commit.before-runbook"))
+    put(repo, "pre-commit", script)
+
+    done = install(repo.root, around=around(repo.root))
+    assert (done.did, done.chained) == ("brought up to date", has_other)
+    assert hook.read_text() == SCRIPT
+    assert hook.stat().st_mode & 0o111
+    repo.write()
+    repo.git("add", ".")
+    assert ("mine ran" in repo.git("commit", "-m", "one")) == has_other
+
+    hook.write_text(script)
+    done = remove(repo.root, around=around(repo.root))
+    assert (done.did, done.chained) == ("removed", has_other)
+    assert hooks(repo) == before
+
+
+def test_an_earlier_version_that_was_moved_aside_calls_itself_no_longer(repo: Repository) -> None:
+    put(repo, "pre-commit", SECOND)
+    aside = put(repo, "pre-commit.before-runbook", FIRST)
+    assert install(repo.root, around=around(repo.root)).did == "brought up to date"
+    assert not aside.exists()
+    put(repo, "pre-commit.before-runbook", FIRST)
+    done = remove(repo.root, around=around(repo.root))
+    assert (done.did, done.chained) == ("removed", False)
+    assert hooks(repo) == {}
+
+
+@pytest.mark.parametrize("script", [*VERSIONS, SCRIPT])
+def test_an_edited_hook_of_any_version_is_neither_moved_aside_nor_taken_out(
+    repo: Repository, script: str
+) -> None:
+    hook = put(repo, "pre-commit", script + "echo more\n")
+    before = hooks(repo)
+    for act in (install, remove):
+        with pytest.raises(FormatError, match="was changed since it was installed"):
+            act(repo.root, around=around(repo.root))
+    assert hooks(repo) == before, hook
+
+
+def test_a_hook_of_somebodys_own_that_calls_our_checks_is_theirs(repo: Repository) -> None:
+    put(repo, "pre-commit", "#!/bin/sh\necho mine\nrunbook hook pre-commit\n")
+    before = hooks(repo)
+    assert remove(repo.root, around=around(repo.root)).did == "not there"
+    assert hooks(repo) == before
+    assert install(repo.root, around=around(repo.root)).chained
+    remove(repo.root, around=around(repo.root))
+    assert hooks(repo) == before
+
+
+def test_a_hook_that_is_a_link_comes_back_as_the_link_it_was(repo: Repository) -> None:
+    real = put(repo, "shared.sh", "#!/bin/sh\n")
+    hook = real.with_name("pre-commit")
+    hook.symlink_to("shared.sh")
+    assert install(repo.root, around=around(repo.root)).chained
+    assert not hook.is_symlink()
+    assert remove(repo.root, around=around(repo.root)).chained
+    assert hook.readlink() == Path("shared.sh")
+    assert real.read_text() == "#!/bin/sh\n"
+
+
+def test_a_hook_that_waits_aside_comes_back_also_where_ours_was_deleted_by_hand(repo: Repository) -> None:
+    own = put(repo, "pre-commit", "#!/bin/sh\n")
+    before = hooks(repo)
+    install(repo.root, around=around(repo.root))
+    own.unlink()
+    done = remove(repo.root, around=around(repo.root))
+    assert (done.did, done.chained) == ("not there", True)
     assert hooks(repo) == before
 
 
