@@ -6,7 +6,7 @@ What a run may touch (environments, interpreter, variables, trust) is said outsi
 person's file can only tighten what the machine's says (DESIGN §5.2). Never reads the environment itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,7 +114,8 @@ def load(root: Path, around: Surroundings) -> Workspace:
         _require_below(folder)
     for folder in written.runbooks:
         _require_apart(folder, written.executions)
-    return Workspace(root=root, loose=False, settings=resolve(written, around))
+    said = frozenset(decode_toml(data, dict[str, object], name=MARK))
+    return Workspace(root=root, loose=False, settings=resolve(written, around, said=said))
 
 
 def _require_below(folder: str) -> None:
@@ -132,21 +133,14 @@ def _require_apart(runbooks: str, executions: str) -> None:
         raise ConfigError(f"runbooks ({runbooks!r}) and executions ({executions!r}) overlap", subject=MARK)
 
 
-def resolve(written: WorkspaceFile | None, around: Surroundings) -> Settings:
-    """Join the levels into one value. Raises ConfigError when a lower level would loosen a higher one."""
+def resolve(written: WorkspaceFile | None, around: Surroundings, *, said: Collection[str] = ()) -> Settings:
+    """Join the levels into one value. `said`: the names that `runbook.toml` has, also with a value that is
+    the default. Raises ConfigError when a lower level would loosen a higher one."""
     machine = _config(around.machine_config)
     user = _config(around.user_config)
     own = written or WorkspaceFile(version=1)
-    origin = "default" if written is None else MARK
-    origins = {
-        name: origin if getattr(own, name) != default else "default"
-        for name, default in (
-            ("runbooks", ("runbooks",)),
-            ("executions", "executions"),
-            ("pairs", WorkspaceFile(version=1).pairs),
-            ("default_environment", "scratch"),
-        )
-    }
+    inner = ("runbooks", "executions", "pairs", "default_environment")
+    origins = {name: MARK if name in said else "default" for name in inner}
     values: dict[str, Any] = {}
     for name, default in _OUTER.items():
         values[name], origins[name] = _join(name, machine, user, around, default)

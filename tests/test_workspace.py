@@ -92,6 +92,21 @@ def test_the_workspace_file_cannot_say_what_a_run_may_touch(tmp_path: Path) -> N
         load(root, around(tmp_path))
 
 
+def test_what_is_said_comes_from_where_it_is_said_also_where_it_is_the_default(tmp_path: Path) -> None:
+    (tmp_path / "user.toml").write_text('trust = "worktree"\n')
+    root = made(tmp_path, 'version = 1\nrunbooks = ["runbooks"]\ndefault_environment = "scratch"\n')
+
+    origins = load(root, around(tmp_path)).settings.origins
+
+    assert {name: origins[name] for name in ("runbooks", "executions", "pairs", "default_environment")} == {
+        "runbooks": "runbook.toml",
+        "executions": "default",
+        "pairs": "default",
+        "default_environment": "runbook.toml",
+    }
+    assert origins["trust"] == str(tmp_path / "user.toml")
+
+
 def test_a_person_may_narrow_what_the_machine_allows(tmp_path: Path) -> None:
     (tmp_path / "machine.toml").write_text('environments = ["prod", "staging"]\n')
     (tmp_path / "user.toml").write_text('environments = ["staging"]\n')
