@@ -9,9 +9,9 @@ import select
 import sys
 from typing import TextIO
 
+from runbook.cli import show
 from runbook.cli.hidden import Echo
 from runbook.errors import DeclinedError
-from runbook.evidence import inert
 
 _CTRL_C_SECONDS = 0.3
 
@@ -19,7 +19,7 @@ _CTRL_C_SECONDS = 0.3
 def line(prompt: str) -> str:
     """What they type behind `prompt`, without the line's end. Raises DeclinedError when they hang up;
     Ctrl-C stays a KeyboardInterrupt."""
-    sys.stdout.write(f"{inert.line(prompt)} ")
+    sys.stdout.write(f"{show.fitted(prompt, sys.stdout)} ")
     sys.stdout.flush()
     if sys.stdin.isatty():
         wait(sys.stdin)

@@ -1,12 +1,12 @@
 """What happens when the program itself is wrong: a report file, its name, exit 70. No traceback on screen."""
 
 import platform
-import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 
 from runbook import __version__
+from runbook.cli import show
 
 
 def report(error: BaseException, argv: Sequence[str]) -> None:
@@ -31,5 +31,6 @@ def report(error: BaseException, argv: Sequence[str]) -> None:
             where = file.name
     except OSError as problem:
         where = f"nowhere ({problem.strerror})"
-    sys.stderr.write(f"error: a bug in runbook: {type(error).__name__}\n  report: {where}\n")
-    sys.stderr.write("  next: send the report to whoever keeps runbook on this machine\n")
+    show.warn(f"error: a bug in runbook: {type(error).__name__}")
+    show.warn(f"  report: {where}")
+    show.warn("  next: send the report to whoever keeps runbook on this machine")

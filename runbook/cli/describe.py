@@ -14,7 +14,6 @@ from runbook.execution.session import Result
 from runbook.instants import stamp
 from runbook.text.literals import plain
 from runbook.text.runbook import Entry, Header, Runbook, Step
-from runbook.verbs.history import execution_path
 from runbook.verbs.names import Opened
 from runbook.verbs.review import Review
 from runbook.verbs.show import require_runbook
@@ -34,7 +33,7 @@ def runbook(opened: Opened) -> None:
         [(f"  {step.index + 1}", step.name, step.kind, _options(step), step.title) for step in found.steps]
     )
     if header.approvals:
-        show.say(f"\napprovals, as the text claims them; nothing was checked: runbook verify {opened.path}")
+        show.say(f"\napprovals, as the text claims them; nothing was checked: `runbook verify {opened.path}`")
     else:
         show.say("\nno approvals")
     show.table([_approval(entry, found) for entry in header.approvals])
@@ -107,12 +106,12 @@ def review(found: Review) -> None:
             f"\n--- {step.index + 1} {step.name}: {step.kind}, {_options(step)}  {step.title}", "cyan"
         )
         for number, line in enumerate(step.cell.source.split("\n"), step.cell.source_line):
-            show.say(f"{number:5} | {line}")
+            show.quoted(f"{number:5} | ", line)
     if found.difference is not None:
         show.painted(f"\nchanged since the approved text {found.since}:", "bold")
         for line in found.difference:
             colour = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
-            show.painted(f"  {line}", colour)
+            show.quoted("  ", line, colour)
     if found.files is not None:
         describe_files.reviewed(found.files)
     if found.unusual:
@@ -123,7 +122,7 @@ def review(found: Review) -> None:
         show.table([(f"  line {each.line or 1}", each.code, each.message) for each in found.findings])
     show.painted("\nyou would sign:", "bold")
     for line in found.statement.decode("utf-8").rstrip("\n").split("\n"):
-        show.say(f"  {line}")
+        show.quoted("  ", line)
     show.say("")
 
 
@@ -349,10 +348,10 @@ def _unfinished(row: Summary) -> str:
     return "running" if row.alive else "proposed" if row.proposed else "planned"
 
 
-def plain_summary(row: Summary, workspace: Workspace) -> dict[str, Any]:
-    """`history --json`: one execution."""
+def plain_summary(row: Summary, shown: str) -> dict[str, Any]:
+    """`history --json`: one execution, and where it lies."""
     return {
-        "execution": workspace.relative(execution_path(workspace, row.id)),
+        "execution": shown,
         "id": row.id,
         "runbook": row.runbook,
         "title": row.title,
@@ -376,7 +375,7 @@ def execution(workspace: Workspace, folder: ExecutionFolder, *, json: bool) -> N
     """`show EXECUTION`: how each step went."""
     found = summary(folder)
     if json:
-        show.json({"schema": 1, **plain_summary(found, workspace)})
+        show.json({"schema": 1, **plain_summary(found, workspace.relative(folder.path))})
         return
     show.painted(f"{found.title}  [{found.environment}]{'' if found.approved else '  NOT APPROVED'}", "bold")
     show.table(

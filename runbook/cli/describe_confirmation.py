@@ -13,4 +13,4 @@ def waiting(found: Waiting) -> None:
     again = f" (attempt {found.attempt})" if found.attempt > 1 else ""
     show.painted(f"{inert.line(found.step.name)}{again} waits for somebody of {groups}:", "bold")
     for line in inert.block(found.source).split("\n"):
-        show.painted(f"    {line}".rstrip(), "dim")
+        show.quoted("    ", line, "dim")

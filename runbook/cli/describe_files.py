@@ -13,7 +13,7 @@ def reviewed(found: ReviewedFiles) -> None:
     for each in found.files:
         show.painted(f"\n--- {each.path}  ({_WORDS[each.state]}{each.facts})", "cyan")
         for number, line in enumerate(each.lines, 1):
-            show.say(f"{number:5} | {line}")
+            show.quoted(f"{number:5} | ", line)
         for number, name in each.unusual:
             show.painted(f"  outside ASCII, line {number}: {name}", "yellow")
     show.painted(f"\n{found.since}", "bold")
@@ -21,4 +21,4 @@ def reviewed(found: ReviewedFiles) -> None:
         if each.state in ("new", "changed", "gone"):
             show.painted(f"  {each.path}: {each.state}", "yellow")
         for line in each.difference:
-            show.painted(f"    {line}", _COLOURS.get(line[:1], "dim"))
+            show.quoted("    ", line, _COLOURS.get(line[:1], "dim"))

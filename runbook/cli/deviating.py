@@ -47,4 +47,4 @@ def deviations(
         show.say(f"{one.step}, attempt {one.attempt}: {one.state}, edited by {one.by} (claimed by the login)")
         show.say(f"  at {one.started}, saying: {one.words}")
         for line in difference(one.reviewed, one.edited).split("\n"):
-            show.say(f"    {line}".rstrip())
+            show.quoted("    ", line)

@@ -25,14 +25,15 @@ def history(
 ) -> None:
     """List past executions, the newest first."""
     from runbook.cli import describe
-    from runbook.verbs.history import Filter
+    from runbook.verbs.history import Filter, execution_path
     from runbook.verbs.history import history as verb
 
     around = surroundings()
     here = workspace(around)
     rows = verb(here, Filter(runbook=name, environment=env, outcome=outcome, most=most), around=around)
     if json:
-        show.json({"schema": 1, "executions": [describe.plain_summary(row, here) for row in rows]})
+        plain = [describe.plain_summary(row, here.relative(execution_path(here, row.id))) for row in rows]
+        show.json({"schema": 1, "executions": plain})
     elif not rows:
         is_filtered = any((name, env, outcome))
         show.say("no execution fits" if is_filtered else "no executions; `runbook run NAME` makes one")

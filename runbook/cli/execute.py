@@ -171,10 +171,7 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
             verb.promote(stage.workspace, planned, around=stage.around, now=clock.now())
         record = running.planned_record(planned) if made is None else made.record
         if record.kind != "unattended" and not (stage.detach or has_terminal()):
-            raise UsageError(
-                "there is no terminal to ask at",
-                hint="say --unattended --env NAME, or --detach and `runbook attach` later",
-            )
+            raise _no_terminal(record, planned)
         source = running.planned_source(planned) if made is None else made.source
         brings = fetching.NO_FILES if made is None else made.includes
         # Refused before anything is written.
@@ -183,6 +180,18 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
             return running.go(stage, planned.path, record, ahead=ahead, fetched=fetched)
         execution = verb.write_plan(stage.workspace, made, around=stage.around)
         return running.go(stage, execution, record, ahead=ahead, fetched=fetched)
+
+
+def _no_terminal(record: Any, planned: Any) -> UsageError:
+    """What to do instead: a plan says already whether it asks, and must be made anew to say otherwise."""
+    unattended = "say --unattended --env NAME"
+    if planned is not None:
+        unattended = f"plan it anew: `runbook plan {record.runbook} --env {record.environment} --unattended`"
+    return UsageError(
+        "there is no terminal to ask at",
+        subject=None if planned is None else planned.id,
+        hint=f"--detach starts it and `runbook attach` answers later; or {unattended}",
+    )
 
 
 def _refusals(go: Callable[[], int], *, json: bool) -> int:

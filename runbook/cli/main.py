@@ -69,7 +69,9 @@ def _enter(folder: str | None) -> None:
         try:
             os.chdir(folder)
         except OSError as error:
-            raise InputError(error.strerror or "cannot go there", subject=folder) from error
+            raise InputError(
+                f"cannot go there: {error.strerror}", subject=folder, hint="-C takes a folder that is there"
+            ) from error
 
 
 @app.callback(invoke_without_command=False)

@@ -14,18 +14,16 @@ Into a pipe or a file nothing is broken: lines have no edge there.
 
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import TextIO
 
 from runbook.cli import show
+from runbook.cli.folding import FEWEST_COLUMNS, USUAL_COLUMNS, broken
 from runbook.evidence import inert
 
 _BAR = "  |"
 _BROKEN = "  : "  # before the rest of a line of output that was too long for the terminal
 _MARGIN = "    | "  # before what goes on below a line of ours
-_FEWEST_COLUMNS = 24
-_USUAL_COLUMNS = 80
 
 
 class Screen:
@@ -118,7 +116,7 @@ class Screen:
             columns = os.get_terminal_size(self._out.fileno()).columns
         except OSError:
             columns = 0
-        return max(columns or _USUAL_COLUMNS, _FEWEST_COLUMNS)
+        return max(columns or USUAL_COLUMNS, FEWEST_COLUMNS)
 
     def _put(self, text: str) -> None:
         self._out.write(text)
@@ -127,48 +125,3 @@ class Screen:
 
 def _behind_bar(line: str) -> str:
     return f"{_BAR} {line}" if line else _BAR
-
-
-def broken(line: str, *, goes_on: str, columns: int | None, at_words: bool = False) -> str:
-    """`line`, broken so that nothing reaches beyond `columns`; each rest stands behind `goes_on`. Pure.
-
-    `columns=None` breaks nothing. `at_words` breaks behind a blank where one is in the line's second half;
-    what a step printed is broken at the edge, as it may still go on there.
-    """
-    is_plain = line.isascii() and "\t" not in line
-    if columns is None or (is_plain and len(line) <= columns):
-        return line
-    if is_plain and not at_words:
-        room = columns - len(goes_on)
-        rest = (line[at : at + room] for at in range(columns, len(line), room))
-        return f"\n{goes_on}".join([line[:columns], *rest])
-    pieces = []
-    start = column = number = 0
-    while number < len(line):
-        after = _after(line[number], column)
-        if after <= columns:
-            column = after
-            number += 1
-            continue
-        number = _behind_a_word(line, start, number) if at_words else number
-        pieces.append(line[start:number])
-        start, column = number, len(goes_on)
-    pieces.append(line[start:])
-    return f"\n{goes_on}".join(pieces)
-
-
-def _behind_a_word(line: str, start: int, end: int) -> int:
-    """Where to break `line[start:end]`: behind its last blank, or at `end` where that would leave little."""
-    cut = line.rfind(" ", start, end) + 1
-    is_late = cut - start > (end - start) // 2 and not line[start:cut].isspace()
-    return cut if is_late and line[end] != " " else end
-
-
-def _after(character: str, column: int) -> int:
-    """The column behind a character. In doubt too many: a line is then broken early, and by us."""
-    if character == "\t":
-        return column // 8 * 8 + 8
-    if character.isascii():
-        return column + 1
-    wide = character >= "\U0001f000" or unicodedata.east_asian_width(character) in "WF"
-    return column + (2 if wide else 1)

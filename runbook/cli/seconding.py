@@ -61,6 +61,6 @@ def confirm(
     try:
         verb.give(folder, who, armor, around=around)
     except NotFoundError:
-        show.say(armor)
+        show.block(armor.rstrip("\n"))
         raise
     show.say(f"{who} confirmed {found.step.name} of {folder.id}")

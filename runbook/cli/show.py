@@ -6,38 +6,56 @@ reaches the terminal as control characters (DESIGN §9).
 
 import json as json_module
 import os
-import re
-import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
+from runbook.cli.folding import FEWEST_COLUMNS, USUAL_COLUMNS, broken, cells, folded
 from runbook.errors import NotPermitted, ParameterError, RunbookError, TextRefused
 from runbook.evidence import inert
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33", "bold": "1", "dim": "2", "cyan": "36"}
+_BAR = "    | "  # before the rest of a text with a line feed in it
 
 
 def say(text: str = "") -> None:
-    """One line to standard output, with an empty one above it where `text` begins with a line feed."""
-    sys.stdout.write(_lines(text) + "\n")
-
-
-def block(text: str) -> None:
-    """A text of several lines, as it is but for control characters: a difference, the source of a step."""
-    sys.stdout.write(inert.block(text) + "\n")
+    """One line to standard output, with an empty one above it where `text` begins with a line feed. On a
+    terminal that is too narrow for it, it is broken between two words."""
+    sys.stdout.write(_fitted(_lines(text), sys.stdout) + "\n")
 
 
 def warn(text: str) -> None:
     """The same to standard error."""
-    sys.stderr.write(_lines(text) + "\n")
+    sys.stderr.write(_fitted(_lines(text), sys.stderr) + "\n")
+
+
+def paste(text: str) -> None:
+    """One line to be copied from the terminal into something else: never broken by us."""
+    sys.stdout.write(inert.line(text) + "\n")
+
+
+def block(text: str) -> None:
+    """A text of several lines, as it is but for control characters: a difference, a signature."""
+    sys.stdout.write(inert.block(text) + "\n")
+
+
+def quoted(lead: str, text: str, colour: str | None = None) -> None:
+    """A line that others wrote, behind `lead`: source, a difference, what is signed. What is too long for
+    the terminal goes on behind a bar below, so that the rest is no line of its own."""
+    columns = _columns(sys.stdout)
+    mark = f"{' ' * lead.rfind('|')}: " if "|" in lead else f"{lead}: "
+    rows = (
+        broken(lead + line, goes_on=mark, columns=columns, at_words=True) for line in _lines(text).split("\n")
+    )
+    shown = "\n".join(row.rstrip() for row in rows)
+    sys.stdout.write((shown if colour is None else paint(shown, colour)) + "\n")
 
 
 def _lines(text: str) -> str:
     """`text` made inert. What stands behind a line feed is moved to the right: the name of a file may hold
     one, and must not look like a line of ours."""
     above = len(text) - len(text.lstrip("\n"))
-    return "\n" * above + inert.block(text[above:]).replace("\n", "\n    | ")
+    return "\n" * above + inert.block(text[above:]).replace("\n", f"\n{_BAR}")
 
 
 def json(value: object) -> None:
@@ -54,37 +72,39 @@ def paint(text: str, colour: str) -> str:
 
 
 def painted(text: str, colour: str) -> None:
-    """One line in a colour; on a terminal that is too narrow for it broken between two words."""
-    lines = (_fitted(line) for line in _lines(text).split("\n"))
-    sys.stdout.write(paint("\n".join(lines), colour) + "\n")
+    """The same as `say`, in a colour."""
+    sys.stdout.write(paint(_fitted(_lines(text), sys.stdout), colour) + "\n")
 
 
-def _fitted(line: str, *, indent: int = 4) -> str:
-    return folded(line, width(), indent=indent) if sys.stdout.isatty() else line
+def fitted(text: str, stream: TextIO) -> str:
+    """`text` made inert, as it fits the terminal that `stream` is: for words behind which somebody types."""
+    return _fitted(inert.line(text), stream)
 
 
-def folded(line: str, columns: int, *, indent: int) -> str:
-    """`line`, broken at blanks so that it keeps within `columns`; what goes on is moved to the right. Pure.
-
-    Words between backticks stay together, as they are there to be copied; so does a word that no line holds:
-    the terminal breaks that one, and gives it back whole.
-    """
-    lines = [""]
-    for piece in _WORD.findall(line):
-        word = piece.lstrip(" ")
-        fits = _cells(lines[-1]) + _cells(piece) <= columns
-        if fits or not lines[-1] or indent + _cells(word) > columns:
-            lines[-1] += piece
-        else:
-            lines.append(" " * indent + word)
-    return "\n".join(lines)
+def _fitted(text: str, stream: TextIO) -> str:
+    columns = _columns(stream)
+    if columns is None:
+        return text
+    return "\n".join(folded(line, columns, goes_on=_below(line, columns)) for line in text.split("\n"))
 
 
-_WORD = re.compile(r" *(?:`[^`]*`|[^ `]|`)+")  # with the blanks before it
+def _below(line: str, columns: int) -> str:
+    """What stands before the rest of a line: behind its bar, or a little to the right of where it began."""
+    if line.startswith(_BAR):
+        return _BAR
+    leading = len(line) - len(line.lstrip(" "))
+    return " " * min(leading + 4, columns // 2)
 
 
-def width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
+def _columns(stream: TextIO) -> int | None:
+    """How wide the terminal is; None for what is none. COLUMNS comes first, as with other programs."""
+    if not stream.isatty():
+        return None
+    try:
+        columns = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return max(columns if columns > 0 else USUAL_COLUMNS, FEWEST_COLUMNS)
 
 
 def error(problem: RunbookError, *, json: bool) -> None:
@@ -153,40 +173,29 @@ def table(rows: Sequence[Sequence[str]], *, heads: Sequence[str] = ()) -> None:
         return
     if heads:
         shown.insert(0, list(heads))
-    widths = [max(_cells(row[column]) for row in shown) for column in range(len(shown[0]))]
-    if heads and sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > width():
-        _paragraphs(shown[1:], heads)
+    widths = [max(cells(row[column]) for row in shown) for column in range(len(shown[0]))]
+    columns = _columns(sys.stdout)
+    if heads and columns is not None and sum(widths) + 2 * (len(widths) - 1) > columns:
+        _paragraphs(shown[1:], heads, columns)
         return
     for number, row in enumerate(shown):
-        cells = [cell + " " * (size - _cells(cell)) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
-        line = "  ".join([*cells, row[-1]]).rstrip()
-        indent = len(line) - len(line.lstrip(" ")) + 4
-        fitted = _fitted(line, indent=indent)
-        sys.stdout.write((paint(fitted, "dim") if heads and number == 0 else fitted) + "\n")
+        padded = [cell + " " * (size - cells(cell)) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
+        line = _fitted("  ".join([*padded, row[-1]]).rstrip(), sys.stdout)
+        sys.stdout.write((paint(line, "dim") if heads and number == 0 else line) + "\n")
 
 
-def _paragraphs(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+def _paragraphs(rows: Sequence[Sequence[str]], heads: Sequence[str], columns: int) -> None:
     """The first cell on a line of its own, the others below it, as many on a line as fit."""
     for first, *others in rows:
-        sys.stdout.write(f"{first}\n")
+        sys.stdout.write(f"{_fitted(first, sys.stdout)}\n")
         line = ""
         for head, cell in zip(heads[1:], others, strict=True):
             if cell in ("", "-"):
                 continue
             part = f"{head}: {cell}" if head else cell
-            if line and _cells(line) + 3 + _cells(part) > width():
-                sys.stdout.write(f"{_fitted(line, indent=8)}\n")
+            if line and cells(line) + 3 + cells(part) > columns:
+                sys.stdout.write(f"{_fitted(line, sys.stdout)}\n")
                 line = ""
             line = f"{line}   {part}" if line else f"    {part}"
         if line:
-            sys.stdout.write(f"{_fitted(line, indent=8)}\n")
-
-
-def _cells(text: str) -> int:
-    """How many columns of a terminal a text takes: East Asian letters take two, accents none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        for each in text
-    )
+            sys.stdout.write(f"{_fitted(line, sys.stdout)}\n")

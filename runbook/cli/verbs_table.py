@@ -4,20 +4,23 @@ A verb's module is imported when it is called and not before: `--help` and `stat
 program without the other thirty.
 """
 
+import contextlib
 import difflib
 import importlib
 import shutil
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
+from runbook.cli.folding import FEWEST_COLUMNS
 from runbook.errors import UsageError
 
 FIRST = "Every day"
 _WRONG_WORDS: Any = typer.BadParameter.__bases__[0]  # typer shows its own kind of these, but not their family
 _TYPERS_FEWEST = 52
-_FEWEST_COLUMNS = 24
+_OF_VERBS = "`runbook --help` lists the verbs; a verb's own options stand behind it"
 _LISTS = {
     "EXECUTION": "`runbook status` lists the runs that live, `runbook history` the others",
     "NAME": "`runbook list` lists the runbooks",
@@ -86,15 +89,13 @@ class Verbs(TyperGroup):
         """Typer makes its help fit a terminal, but never one below 52 columns."""
         columns = shutil.get_terminal_size().columns
         if columns < _TYPERS_FEWEST:
-            extra["terminal_width"] = max(columns, _FEWEST_COLUMNS)
-        return super().make_context(info_name, args, parent, **extra)
+            extra["terminal_width"] = max(columns, FEWEST_COLUMNS)
+        with _our_words(None):
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        """Words that a verb does not take are said as every other error is, with `--json`, too."""
-        try:
+        with _our_words(ctx):
             return super().invoke(ctx)
-        except _WRONG_WORDS as error:
-            raise _usage(error) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
@@ -109,13 +110,24 @@ class Verbs(TyperGroup):
                 formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.group == group])
 
 
-def _usage(error: Any) -> UsageError:
+@contextlib.contextmanager
+def _our_words(ctx: Any) -> Iterator[None]:
+    """Words that the program or a verb does not take are said as every other error is, with `--json`, too.
+    `ctx`: knows the verb, once there is one."""
+    try:
+        yield
+    except _WRONG_WORDS as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # no word at all: typer prints the help
+            raise
+        raise _usage(error, verb=None if ctx is None else ctx.invoked_subcommand) from error
+
+
+def _usage(error: Any, *, verb: str | None) -> UsageError:
     """What is wrong with the words, at which verb, and where to look: in its help, or for a missing name."""
-    path = "runbook" if error.ctx is None else error.ctx.command_path
+    path = f"runbook {verb}" if verb else "runbook"
     message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
     metavar = getattr(getattr(error, "param", None), "metavar", None)
     is_missing = message.startswith("Missing argument")
     hint = _LISTS.get(metavar or "") if is_missing else None
-    return UsageError(
-        message[:1].lower() + message[1:], subject=path, hint=hint or f"`{path} --help` lists what it takes"
-    )
+    help_of = f"`{path} --help` lists what it takes" if verb else _OF_VERBS
+    return UsageError(message[:1].lower() + message[1:], subject=path, hint=hint or help_of)

@@ -43,7 +43,7 @@ def status(
         show.say("nothing runs")
     for run in runs:
         line = f"{run.id}: {', '.join(_words(run))}"
-        show.say(line)
+        (show.paste if short else show.say)(line)
         if run.waiting and not short:
             show.say(f"  waits: {run.waiting}")
         if not run.alive and not short:

@@ -217,10 +217,10 @@ def _age(folder: ExecutionFolder) -> tuple[str, str, str]:
 
 
 def find(
-    executions: Path, name: str, *, preferred: Callable[[ExecutionFolder], bool] | None = None
+    executions: Path, name: str, *, preferred: Callable[[ExecutionFolder], int] | None = None
 ) -> ExecutionFolder:
-    """The execution with this name or with this unique part of a name. `preferred`: which ones are meant
-    where several have that part.
+    """The execution with this name or with this unique part of a name. `preferred`: where several have
+    that part, those are meant of which it says most.
 
     Raises NotFoundError when there is none (the closest name is offered) or more than one (they are listed).
     """
@@ -229,7 +229,8 @@ def find(
         return known[name]
     matching = [folder for each, folder in known.items() if name and name in each]
     if preferred is not None and len(matching) > 1:
-        matching = [folder for folder in matching if preferred(folder)] or matching
+        said = [preferred(folder) for folder in matching]
+        matching = [folder for folder, how in zip(matching, said, strict=True) if how == max(said)]
     if len(matching) == 1:
         return matching[0]
     if matching:

@@ -115,7 +115,9 @@ def find_runbook(workspace: Workspace, name: str, *, cwd: Path) -> str:
                 subject=name,
                 hint="say more of the name, or its path",
             )
-    raise NotFoundError("no runbook of this name", subject=name, hint=_closest(name, known))
+    is_folder = any((start / name).is_dir() for start in (cwd, workspace.root))
+    words = "a folder, and neither a runbook nor an execution" if is_folder else "no runbook of this name"
+    raise NotFoundError(words, subject=name, hint=_closest(name, known))
 
 
 def _by_path(workspace: Workspace, name: str, cwd: Path) -> str | None:
@@ -150,12 +152,13 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
-Meant = Callable[[ExecutionFolder], bool]
+Meant = Callable[[ExecutionFolder], int]
 
 
-def lives(folder: ExecutionFolder) -> bool:
-    """What `attach`, `stop` and `confirm` mean, where several runs have a part of their names in common."""
-    return folder.is_alive()
+def lives(folder: ExecutionFolder) -> int:
+    """What `attach`, `stop` and `confirm` mean, where several runs have a part of their names in common: one
+    that lives; where none does, the one that was left, as that is the one to say more about."""
+    return 2 if folder.is_alive() else 1 if was_left(folder) else 0
 
 
 def was_left(folder: ExecutionFolder) -> bool:

@@ -102,6 +102,26 @@ def test_a_mistyped_option_ends_with_2(call: Caller, tmp_path: Path) -> None:
             "runbook status: got unexpected extra argument(s) (x)",
             "`runbook status --help` lists what it takes",
         ),
+        (
+            ["run", "-p"],
+            "runbook run: option '-p' requires an argument",
+            "`runbook run --help` lists what it takes",
+        ),
+        (
+            ["--wrong"],
+            "runbook: no such option: --wrong (Possible options: --version)",
+            "`runbook --help` lists the verbs; a verb's own options stand behind it",
+        ),
+        (
+            ["-C"],
+            "runbook: option '-C' requires an argument",
+            "`runbook --help` lists the verbs; a verb's own options stand behind it",
+        ),
+        (
+            ["-C", "/no/such", "list"],
+            "/no/such: cannot go there: No such file or directory",
+            "-C takes a folder that is there",
+        ),
     ],
 )
 def test_wrong_words_say_what_where_and_what_next(
@@ -120,6 +140,22 @@ def test_wrong_words_with_json_are_one_json_value(call: Caller, tmp_path: Path, 
     assert said.code == 2
     error = json.loads(said.out)["error"]
     assert (error["code"], error["subject"]) == ("usage", f"runbook {verb}")
+
+
+def test_wrong_words_before_the_verb_are_one_json_value_too(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path, "--json", "list")
+
+    assert said.code == 2
+    assert json.loads(said.out)["error"]["message"].startswith("no such option: --json")
+    assert "a verb's own options stand behind it" in said.err
+
+
+def test_no_words_at_all_are_answered_with_the_help(call: Caller, tmp_path: Path) -> None:
+    said = call(tmp_path)
+
+    assert said.code == 2
+    assert "Every day:" in said.out + said.err
+    assert "error:" not in said.err
 
 
 @pytest.mark.parametrize("verb", ["attach", "resume", "undo"])
@@ -143,6 +179,43 @@ def test_a_plan_that_nobody_has_run_is_no_damaged_evidence(call: Caller, tmp_pat
         assert (said.code, said.out) == (2, ""), verb
         assert said.err.startswith(f"error: {name}: no run has begun here")
         assert f"`runbook run {name}` runs the plan" in said.err
+
+
+def test_a_plan_without_a_terminal_to_ask_at_says_what_a_plan_can_still_be_told(
+    call: Caller, tmp_path: Path
+) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    name = call(tmp_path, "plan", "x", "--json").json["execution"].rpartition("/")[2]
+    planned, fresh = call(tmp_path, "run", name), call(tmp_path, "run", "x")
+
+    assert (planned.code, fresh.code) == (2, 2)
+    assert planned.err == (
+        f"error: {name}: there is no terminal to ask at\n"
+        "  next: --detach starts it and `runbook attach` answers later; "
+        "or plan it anew: `runbook plan x.py --env scratch --unattended`\n"
+    )
+    assert fresh.err.endswith("answers later; or say --unattended --env NAME\n")
+
+
+def test_an_execution_that_lies_elsewhere_is_shown_where_it_lies(call: Caller, tmp_path: Path) -> None:
+    for folder in ("made", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "made/x.py").write_text("# %%\nprint(1)\n")
+    shown = call(tmp_path / "made", "plan", "x", "--json").json["execution"]
+    elsewhere = str(tmp_path / "made" / shown)
+
+    assert call(tmp_path / "made", "show", shown, "--json").json["execution"] == shown
+    assert call(tmp_path / "other", "show", elsewhere, "--json").json["execution"] == elsewhere
+    assert f"execution  {elsewhere}\n" in call(tmp_path / "other", "show", elsewhere).out
+
+
+def test_a_folder_that_is_no_execution_is_called_a_folder(call: Caller, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    (tmp_path / "folder").mkdir()
+    for name in (".", "folder", str(tmp_path)):
+        said = call(tmp_path, "show", name, "--json")
+        assert said.code == 2
+        assert said.json["error"]["message"] == "a folder, and neither a runbook nor an execution"
 
 
 def test_a_runbook_with_nothing_to_run_is_named(call: Caller, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook.cli.screen import Screen, broken
+from runbook.cli.folding import broken
+from runbook.cli.screen import Screen
 
 COLUMNS = 40
 OUTPUT = st.text(alphabet="ab \t\n\r\x1b[2Jé漢🚀ok?>", max_size=120)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook.cli import show
+from runbook.cli import folding, show
 from runbook.errors import InputError, ParameterError
 
 ROWS = [("runbooks/web/restart.py", "重启 the web tier", "scratch, not prod", "-", "alice@example.com")]
@@ -88,18 +88,20 @@ def test_rows_are_broken_between_two_words_too(
 
 def test_what_is_to_be_copied_is_not_torn() -> None:
     command = "`runbook run 20261121T125818Z-long-69445f`"
-    assert show.folded(f"next: {command}", 44, indent=2) == f"next:\n  {command}"
-    assert show.folded(f"next: {command}", 40, indent=2) == f"next: {command}", "the terminal breaks it"
+    assert folding.folded(f"next: {command}", 44, goes_on="  ") == f"next:\n  {command}"
+    assert folding.folded(f"next: {command}", 40, goes_on="  ") == f"next: {command}", (
+        "the terminal breaks it"
+    )
 
 
 @given(st.text(alphabet="ab `é重", max_size=60), st.integers(8, 30))
 def test_what_is_broken_loses_no_word_and_keeps_within_its_terminal(line: str, columns: int) -> None:
-    lines = show.folded(line, columns, indent=2).split("\n")
+    lines = folding.folded(line, columns, goes_on="  ").split("\n")
 
     assert "".join(lines).replace(" ", "") == line.replace(" ", "")
     assert all(each.startswith("  ") for each in lines[1:])
-    if "`" not in line and all(show._cells(word) + 2 <= columns for word in line.split(" ")):
-        assert all(show._cells(each) <= columns for each in lines[1:])
+    if "`" not in line and all(folding.cells(word) + 2 <= columns for word in line.split(" ")):
+        assert all(folding.cells(each) <= columns for each in lines[1:])
 
 
 def test_no_rows_are_no_lines(capsys: pytest.CaptureFixture[str]) -> None:

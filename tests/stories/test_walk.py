@@ -221,7 +221,7 @@ def test_show_says_that_it_did_not_check_approvals_and_names_what_does(ws: Path,
         "approvals, as the text claims them; nothing was checked: ",
         f"verify {path.relative_to(ws)}",
     )
-    assert f"\n\n{heading}runbook {command}\n  bob@example.com" in shown
+    assert f"\n\n{heading}`runbook {command}`\n  bob@example.com" in shown
     assert told(ws, "show", "look")["approvals"][0]["checked"] is False
     checked = inside(ws, *command.split())
     assert checked.code == 1
@@ -475,7 +475,9 @@ def test_the_difference_since_the_approval_is_shown_at_the_terminal(ws: Path, al
 
     assert declined == 7
     assert again.leaves() == 0
-    assert "; approvals of another text are left out now (alice@example.com); next: commit it" in again.screen
+    assert "; approvals of another text are left out now (alice@example.com); next: commit it" in " ".join(
+        again.screen.split()
+    )
     (entry,) = told(ws, "show", "look")["approvals"]
     assert not entry["stale"]
 

@@ -99,7 +99,7 @@ def test_a_folder_called_like_a_runbook_is_none(shelf: Desk) -> None:
     (shelf.root / "runbooks/folder.py").mkdir()
 
     assert "runbooks/folder.py" not in names.runbooks(shelf.workspace)
-    with pytest.raises(NotFoundError, match="no runbook of this name"):
+    with pytest.raises(NotFoundError, match="a folder, and neither a runbook nor an execution"):
         names.find_runbook(shelf.workspace, "runbooks/folder.py", cwd=shelf.root)
 
 
@@ -156,6 +156,13 @@ def test_a_part_of_a_name_means_the_run_that_lives_or_the_one_that_was_left(desk
             assert meant(part, names.was_left) == left
             with pytest.raises(NotFoundError, match="3 executions"):
                 meant(part)
+    for part in ("web", "20261121"):
+        (alive / "finish.txt").write_text("x")
+        assert meant(part, names.lives) == left
+        (left / "finish.txt").write_text("x")
+        with pytest.raises(NotFoundError, match="3 executions"):
+            meant(part, names.lives)
+        (left / "finish.txt").unlink()
 
 
 def test_no_execution_yet_is_said(desk: Desk) -> None:
