@@ -15,6 +15,7 @@ import msgspec
 
 from runbook.errors import KernelError
 from runbook.execution import kernel_tree, spool
+from runbook.execution.forcing import GRACE_SECONDS, end_by_force
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_messages import as_message, read_parts
 from runbook.execution.kernel_nbclient import (
@@ -184,7 +185,7 @@ class KernelClient:
         *,
         timeout_seconds: float | None = None,
         read_only: bool = False,
-        grace_seconds: float = 5,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> Reply:
         """Run one step and say how it ended; a failed step is a result, never an exception.
 
@@ -204,7 +205,9 @@ class KernelClient:
             await asyncio.wait({running}, timeout=timeout_seconds)
             if not running.done():
                 request.timed_out = True
-                await self._force_end(request, running, grace_seconds)
+                request.killed = await end_by_force(
+                    self.process, running, since=request.since, grace_seconds=grace_seconds
+                )
             with contextlib.suppress(DeadKernelError):
                 await running
             if not self.process.is_alive:
@@ -217,21 +220,6 @@ class KernelClient:
                 self._asking.cancel()
             self._connection.session.metadata = {}
             self._request = None
-
-    async def _force_end(self, request: Request, running: "asyncio.Future[None]", grace: float) -> None:
-        """The step's time is up: interrupt; then its children, then the kernel are killed."""
-        self.process.interrupt(since=request.since)
-        await asyncio.wait({running}, timeout=grace)
-        if not running.done():
-            self.process.kill_tree(since=request.since)
-            await asyncio.wait({running}, timeout=0.5)
-        if not running.done():
-            self.process.interrupt(since=request.since)
-            await asyncio.wait({running}, timeout=min(1.0, grace))
-        if not running.done():
-            request.killed = True
-            self.process.kill_tree()
-            await asyncio.wait({running})
 
     async def _watch_for_lost_reply(self, request: Request, running: "asyncio.Future[None]") -> None:
         """Somebody who uses our identity on the socket gets our replies; we don't wait for ever."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from runbook.execution import forcing
 from runbook.execution.kernel_launch import ADOPTED_END, KernelProcess
 from runbook.execution.kernel_values import KernelMessage, Reply, State, StepError
 
@@ -76,7 +77,7 @@ def judge(request: Request, process: KernelProcess, timeout_seconds: float | Non
     content = reply["content"]
     state, reason = _state(content, request)
     if request.timed_out:
-        state, reason = "timed-out", f"interrupted after its time limit of {timeout_seconds:g} seconds"
+        state, reason = "timed-out", forcing.returned(timeout_seconds)
     return Reply(
         state=state,
         step=request.step,
@@ -113,11 +114,7 @@ def _without_reply(
 ) -> Reply:
     state: State
     if request.timed_out and request.killed:
-        state = "timed-out"
-        reason = (
-            f"did not return after its time limit of {timeout_seconds:g} seconds and an interrupt;"
-            " the kernel was killed"
-        )
+        state, reason = "timed-out", forcing.did_not_return(timeout_seconds)
     elif not process.is_alive:
         state, reason = "kernel-died", f"the kernel died: {describe_end(process)}"
     else:

@@ -25,6 +25,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     edited: bool = False  # it ran what somebody wrote in the place of the reviewed source
     interrupted: bool = False  # a person interrupted it, and its supervisor did not live to say so
     stopped: bool = False  # the run was told to stop meanwhile: after this step, or at once
+    limit_seconds: int | None = None  # how long it may take
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class Gatherer:
 
     def __init__(self, steps: Sequence[PlannedStep]) -> None:
         self._undoes = {step.name: step.undoes for step in steps}
+        self._limits = {step.name: step.timeout_seconds for step in steps}
         self._states: dict[str, StepState] = {}
         self._attempts: dict[str, int] = {}
         self._ran: list[str] = []
@@ -145,7 +147,14 @@ class Gatherer:
         self._here.add(step)
         edited = "deviation" in event.payload
         (self._edited.add if edited else self._edited.discard)(step)
-        self._open = Open(step=step, attempt=event.number("attempt"), t=event.t, m=event.m, edited=edited)
+        self._open = Open(
+            step=step,
+            attempt=event.number("attempt"),
+            t=event.t,
+            m=event.m,
+            edited=edited,
+            limit_seconds=self._limits.get(step),
+        )
         self._ran = [*(each for each in self._ran if each != step), step]
         self._continued.discard(step)
 

@@ -18,8 +18,9 @@ from runbook.evidence.story import Story
 from runbook.execution import registry, taking_up
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.ending import conclude
+from runbook.execution.left_open import end_of, milliseconds
 from runbook.execution.plan_folder import plan_bytes, read_record
-from runbook.execution.taking_up import TakenUp, milliseconds
+from runbook.execution.taking_up import TakenUp
 from runbook.execution.telling import tell_step_ended
 from runbook.system import clock, files
 
@@ -83,7 +84,7 @@ def _end_open(taken: TakenUp, chronicle: Chronicle) -> None:
     still_open = taken.past.open
     if still_open is None:
         return
-    state, reason = taking_up.end_of(still_open, reply, doubt=chronicle.doubt())
+    state, reason = end_of(still_open, reply, doubt=chronicle.doubt())
     tell_step_ended(
         chronicle,
         (still_open.step, still_open.attempt),

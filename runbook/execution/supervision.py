@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runbook.errors import KernelError, RunbookError
 from runbook.evidence.events import StepState
-from runbook.execution import deviating, kernel_tree, seconding
+from runbook.execution import deviating, seconding
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
 from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
@@ -20,12 +20,12 @@ from runbook.execution.guard import Guard
 from runbook.execution.inputs import Inputs
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_values import Reply
+from runbook.execution.left_open import UNTOUCHED, LeftRunning, end_of, milliseconds
 from runbook.execution.messages import Command, Confirm, Mode
-from runbook.execution.past import Open
 from runbook.execution.plan import Plan
 from runbook.execution.questions import Answer, Question
 from runbook.execution.seconding import Seconder
-from runbook.execution.taking_up import TakenUp, end_of, milliseconds
+from runbook.execution.taking_up import TakenUp
 from runbook.execution.telling import tell_answer, tell_question, tell_step_ended
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Supervision:
         self._running: str | None = None
         self._turn = 0  # which attempt of this supervisor that is
         self._inputs = Inputs(conduct, chronicle, put=self._put, discreet=self._discreet)
-        self._cut_short = False  # somebody interrupted the step that a dead supervisor had begun
+        self._left: LeftRunning | None = None  # a dead supervisor's step
         self.failure: RunbookError | None = None
         """What kept the run from going on, when it was something outside."""
 
@@ -161,10 +161,11 @@ class Supervision:
         still_open = taken.past.open
         if still_open is None:
             return
-        state, reason = end_of(still_open, reply, doubt=self._chronicle.doubt(), cut_short=self._cut_short)
+        handled = UNTOUCHED if self._left is None else self._left.handled
+        state, reason = end_of(still_open, reply, doubt=self._chronicle.doubt(), handled=handled)
         self._chronicle.settle(still_open.step)
         ended = (still_open.step, still_open.attempt)
-        ms = milliseconds(still_open, reply)
+        ms = milliseconds(still_open, reply, handled=handled)
         tell_step_ended(self._chronicle, ended, reply, state=state, reason=reason, ms=ms)
         self._chronicle.boundary()
         self._conduct.recovered(still_open.step, state)
@@ -172,9 +173,12 @@ class Supervision:
     async def _take_up(self, taken: TakenUp) -> None:
         """Wait for a kernel that went on without a supervisor, and hear how its step ended."""
         contact, still_open = self._contact, taken.past.open
-        self._running = still_open.step if still_open else None
-        await self._first(contact.connecting)
-        self._running = None
+        if still_open is None:
+            await self._first(contact.connecting)
+        else:
+            self._running, self._left = still_open.step, LeftRunning(taken, still_open, contact)
+            await self._left.wait(self._chronicle.broken)
+            self._running = None
         reply = taken.reply
         has_died = contact.connecting.done() and not contact.answers and not contact.process.is_alive
         if contact.client is not None:
@@ -353,8 +357,8 @@ class Supervision:
             return  # nothing has begun
         if kill and self._running is not None:
             asyncio.get_running_loop().call_later(KILL_SECONDS, self._kill_stuck, self._turn)
-        if self.taken is not None and self.taken.past.open and self._is_taking_up:
-            self._interrupt_adopted(self.taken.past.open, kill=kill)
+        if self._left is not None and self._running is not None and not self._left.is_over:
+            self._left.interrupt(kill=kill)
         elif self._contact.client is not None and self._running is not None:
             if kill:
                 self._contact.client.kill_step()
@@ -370,18 +374,6 @@ class Supervision:
             words = f"{self._running} was killed and does not come back: its kernel is ended"
             self._chronicle.tell("note", step=self._running, by="runbook", words=words)
             self._contact.process.kill_tree()
-
-    @property
-    def _is_taking_up(self) -> bool:
-        """Whether the kernel is still at work on a step of the last supervisor."""
-        return self._running is not None and not self._contact.connecting.done()
-
-    def _interrupt_adopted(self, still_open: Open, *, kill: bool) -> None:
-        self._cut_short = True
-        since = kernel_tree.moment_of(still_open.m)
-        self._contact.process.interrupt(since=since)
-        if kill:
-            self._contact.process.kill_tree(since=since)
 
     @property
     def _approvers(self) -> str:

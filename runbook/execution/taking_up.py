@@ -6,7 +6,6 @@ back from the spool, in order and once; what can't be known is told as a `gap`.
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,22 +14,21 @@ from runbook.canonical import hex_digest
 from runbook.errors import KernelError, NotFoundError, StorageError, UnavailableError
 from runbook.evidence import messages
 from runbook.evidence.blobs import Blobs
-from runbook.evidence.events import Event, StepState, parse_moment
+from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import JournalReader, JournalWriter, whole_payload
 from runbook.evidence.plan import PlanRecord
 from runbook.evidence.story import Story
-from runbook.execution import deviating, kernel_launch, kernel_tree, lease, leftovers
+from runbook.execution import kernel_launch, kernel_tree, lease, leftovers
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.kernel_launch import KernelProcess
 from runbook.execution.kernel_messages import as_message, read_parts
 from runbook.execution.kernel_reply import recovered
 from runbook.execution.kernel_values import KernelMessage, ProcessIdentity, Reply
-from runbook.execution.past import Gatherer, Open, Past
+from runbook.execution.past import Gatherer, Past
 from runbook.execution.spool import SpoolReader
 from runbook.system import clock, files
 
-_CTRL_C = "KeyboardInterrupt"
 _REPLY = "runbook_reply"
 _FINISHES = frozenset({"kit", "attached", "gap"})
 _START_LIMIT_BYTES = 1 << 20
@@ -230,35 +228,6 @@ def journal(folder: ExecutionFolder) -> JournalWriter:
         return JournalWriter.resume(folder, t=clock.now(), m=clock.monotonic_ns())
     start = files.read(folder.start, limit_bytes=_START_LIMIT_BYTES)
     return JournalWriter.create(folder, start_digest=hex_digest(start))
-
-
-def end_of(
-    still_open: Open, reply: Reply | None, *, doubt: str | None, cut_short: bool = False
-) -> tuple[StepState, str]:
-    """What the attempt that a dead supervisor left open came to, and why; `reply` None: nobody knows.
-
-    `doubt`: why what happened can't be said to be the step's own. `cut_short`: a person interrupted it since;
-    who did so before stands in the journal, and is not forgotten with the supervisor that was told.
-    """
-    if reply is None:
-        return "unknown", "its supervisor died, and the kernel left no word of how it ended"
-    by_hand = cut_short or still_open.interrupted
-    by_hand = by_hand or (still_open.stopped and reply.error is not None and reply.error.name == _CTRL_C)
-    state: StepState = reply.state
-    reason = reply.reason
-    if by_hand and state in ("succeeded", "failed"):
-        state, reason = "interrupted", "interrupted by a person"
-    if state == "succeeded" and doubt is not None:
-        state, reason = "unknown", doubt
-    return deviating.state_of(state, is_edited=still_open.edited), reason
-
-
-def milliseconds(still_open: Open, reply: Reply | None) -> int | None:
-    """How long the attempt took by the wall clock, from what two processes said; None when not known."""
-    if reply is None or reply.ended is None:
-        return None
-    ended = datetime.fromisoformat(reply.ended).astimezone(UTC)
-    return max(0, round((ended - parse_moment(still_open.t)).total_seconds() * 1000))
 
 
 def _require_gone(kernel: ProcessIdentity) -> None:
