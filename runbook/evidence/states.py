@@ -7,6 +7,7 @@ Nobody writes a state down and has it believed: it follows from the events, the 
 - A step that was run keeps what its last attempt came to, also when a person then passes over it.
 - While somebody else's code ran in the kernel, nothing a step did is known to be its own: not `succeeded`.
 - What nothing is said about is `pending`, whatever became of the run.
+- A stop is one where it ended the run: not where the run was taken up again, and finished.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -221,6 +222,7 @@ class Progress:
                 self._stopped = self._stopped or event.text("how") == "stop"
             case "opened":
                 self._waiting = None  # who asked is gone; who takes the run up asks anew
+                self._stopped = False  # who takes it up goes on: what the steps then come to counts
                 self._supervisor = event.number("supervisor") or None
             case "kernel-started":
                 self._kernel = event.number("pid") or None

@@ -164,6 +164,24 @@ def stopped(told: Told) -> None:
     told.tell("interrupted", by="alice", how="stop", words="")
 
 
+def stopped_and_taken_up(told: Told) -> None:
+    told.run("health")
+    told.tell("interrupted", by="alice", how="stop", words="")
+    told.tell("answer", question=1, step="announce", choice="stop", words="", by="alice", how="terminal")
+    told.tell("opened", supervisor=4713, version="0.1.0", by="bob")
+
+
+def stopped_and_finished(told: Told) -> None:
+    stopped_and_taken_up(told)
+    told.tell("attested", step="announce", by="bob", words="")
+    told.run("restart")
+
+
+def stopped_again(told: Told) -> None:
+    stopped_and_finished(told)
+    told.tell("interrupted", by="bob", how="stop", words="")
+
+
 def deviated(told: Told) -> None:
     all_well(told)
     told.begin("restart", attempt=2, source="print('mended')")
@@ -180,6 +198,10 @@ def deviated(told: Told) -> None:
         (interrupted, "succeeded", "stopped"),
         (declined, "succeeded", "stopped"),
         (stopped, "succeeded", "stopped"),
+        (stopped_and_taken_up, "succeeded", "stopped"),  # the rest is still to be done
+        (stopped_and_finished, "succeeded", "succeeded"),
+        (stopped_and_finished, "stopped", "stopped"),
+        (stopped_again, "succeeded", "stopped"),
         (lambda told: None, "succeeded", "stopped"),
         (lambda told: None, "refused", "refused"),
         (lambda told: None, "failed", "failed"),

@@ -11,6 +11,7 @@ import pytest
 
 from runbook.evidence.events import Event, StepState
 from runbook.evidence.plan import PlannedStep
+from runbook.evidence.states import standing
 from runbook.execution.actions import Action, Ask, Attest, End, Note, Run, Settle, Skip
 from runbook.execution.conduct import Conduct
 from runbook.execution.leeway import Leeway
@@ -56,6 +57,8 @@ class World:
         self.kernel = 1
         self.set_up: set[tuple[int, str]] = set()  # in which kernel a step succeeded, or a person let it be
         self.sent: Request | None = None
+        self.told_to_stop = False  # in the life of this supervisor
+        self.lapsed = False  # a step could not run any more, and nobody was there to be asked
         self.kills = chance.randrange(6)
 
     def tell(self, kind: str, **payload: Any) -> None:
@@ -66,10 +69,20 @@ class World:
         )
         self.may_die()
 
+    def may_be_stopped(self, conduct: Conduct) -> None:
+        if self.chance.random() < 0.02:
+            self.told_to_stop = True
+            self.tell("interrupted", by="eve", how="stop")
+            conduct.stop()
+
     def may_die(self) -> None:
         if self.kills and self.chance.random() < 0.04:
             self.kills -= 1
             raise Killed
+
+    def end(self, name: str, attempt: int, state: StepState) -> None:
+        reply = {"reply": "ok"} if state in DONE_WELL else {}
+        self.tell("step-ended", step=name, attempt=attempt, state=state, **reply)
 
     def of(self, name: str, *kinds: str) -> list[Event]:
         return [event for event in self.events if event.kind in kinds and event.text("step") == name]
@@ -125,10 +138,11 @@ def live(world: World) -> str:
     if world.unattended_first and not world.events:
         leeway = Leeway(unattended=True, approved=True)
     conduct = Conduct(world.steps, leeway, by="bob")
-    if world.events:
+    world.told_to_stop = False
+    taken_up = bool(world.events)
+    world.tell("opened")
+    if taken_up:
         _take_up(world, conduct)
-    else:
-        world.tell("opened")
     for _ in range(500):
         action = conduct.next()
         if isinstance(action, End):
@@ -154,7 +168,7 @@ def _take_up(world: World, conduct: Conduct) -> None:
             state = sent.state
         if state == "succeeded" and past.open.edited:
             state = "deviated"
-        world.tell("step-ended", step=past.open.step, attempt=past.open.attempt, state=state)
+        world.end(past.open.step, past.open.attempt, state)
         conduct.recovered(past.open.step, state)
     world.sent = None
     if renewed:
@@ -168,6 +182,7 @@ def _carry_out(world: World, conduct: Conduct, action: Action) -> None:
         case Run() if _may_be_held(world, action) and world.chance.random() < 0.1:
             held = conduct.hold(action, "Its approval has lapsed.")
             assert isinstance(held, Ask) == conduct.is_attended
+            world.lapsed = not conduct.is_attended
             if isinstance(held, Ask):
                 _answer(world, conduct, held.question)
         case Run():
@@ -196,7 +211,11 @@ def _may_be_held(world: World, action: Run) -> bool:
 def _run(world: World, conduct: Conduct, action: Run) -> None:
     require_fit(world, action)
     deviation: dict[str, Any] = {"deviation": {}} if action.edit is not None else {}
-    world.tell("step-started", step=action.step, attempt=action.attempt, **deviation)
+    source = (
+        "e" * 64 if action.edit is not None else next(s for s in world.steps if s.name == action.step).source
+    )
+    world.tell("step-started", step=action.step, attempt=action.attempt, source=source, **deviation)
+    world.may_be_stopped(conduct)
     state = world.chance.choice((*WELL, *BAD))
     if state == "succeeded":
         world.set_up.add((world.kernel, action.step))
@@ -204,7 +223,7 @@ def _run(world: World, conduct: Conduct, action: Run) -> None:
     world.may_die()
     if state == "succeeded" and action.edit is not None:
         state = "deviated"
-    world.tell("step-ended", step=action.step, attempt=action.attempt, state=state)
+    world.end(action.step, action.attempt, state)
     world.sent = None
     conduct.ended(action.step, state)
     if state == "kernel-died" and conduct.is_attended:
@@ -223,6 +242,9 @@ def _answer(world: World, conduct: Conduct, question: Question) -> None:
     world.tell("question", question=question.number, step=question.step, asks=question.asks)
     if world.chance.random() < 0.03:  # it dies while it idles
         _lose_kernel(world, conduct)
+    world.may_be_stopped(conduct)
+    if conduct.open_question is None:
+        return
     if question.asks == "second" and world.chance.random() < 0.6:
         name, attempt = conduct.second()
         world.tell("confirmed", step=name, attempt=attempt)
@@ -232,6 +254,7 @@ def _answer(world: World, conduct: Conduct, question: Question) -> None:
         [each for each in question.choices if each != "stop" or world.chance.random() < 0.2]
     )
     words = (question.typed or "") if choice in ("run", "go", "retry") else "why" if choice in WORDED else ""
+    world.told_to_stop = world.told_to_stop or choice == "stop"
     answer = Answer(
         question=question.number, choice=choice, words=words, source="y" if choice == "edit" else None
     )
@@ -285,6 +308,21 @@ def require_fit(world: World, action: Run) -> None:
             )
 
 
+def require_true_outcome(world: World, reason: str) -> None:
+    """A stop is one where it ended the run. What was taken up since, and finished, is what its steps say."""
+    claim = {"outcome": "failed" if world.lapsed else "succeeded"}
+    claimed = Event(seq=len(world.events), prev="", t="", m=0, kind="sealed", payload=claim)
+    found = standing(world.steps, [*world.events, claimed], alive=False)
+    states = {step.state for step in found.steps}
+    assert (reason == "stopped") == (world.told_to_stop or world.lapsed), reason
+    if world.lapsed or states & {"unknown", *BAD} - {"interrupted"}:
+        assert found.outcome in ("failed", "unknown")
+    elif world.told_to_stop or states & {"interrupted", "declined"}:
+        assert found.outcome == "stopped"
+    else:
+        assert found.outcome in ("succeeded", "deviated"), states
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_whenever_it_dies_nothing_is_repeated_left_out_or_run_in_a_kernel_that_is_not_set_up(
     block: int,
@@ -294,7 +332,7 @@ def test_whenever_it_dies_nothing_is_repeated_left_out_or_run_in_a_kernel_that_i
         world = World(random.Random(seed))
         for _ in range(10):
             try:
-                live(world)
+                require_true_outcome(world, live(world))
                 break
             except Killed:
                 continue

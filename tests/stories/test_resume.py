@@ -516,3 +516,16 @@ def test_a_line_that_a_kill_cut_is_neither_lost_nor_told_twice(stage: Stage, cut
     assert ticks == [f"tick {n}" for n in range(len(ticks))]
     assert len(ticks) > 5
     require_true(folder)
+
+
+def test_a_stop_that_a_death_overtook_does_not_count_where_the_run_went_on(stage: Stage) -> None:
+    execution = stage.plan(TICKING.replace("count = 40", "count = 20"))
+    folder = ExecutionFolder(execution)
+    with stage.start(execution, linger_seconds=60) as session:
+        until_printed(folder, b"tick 3")
+        session.stop()
+        until(lambda: bool(events(folder, "interrupted")))
+        stage.kill_supervisor(execution)
+    with stage.start(execution, task="resume") as session:
+        assert session.drive(script("go")).outcome == "succeeded"
+    require_true(folder)
