@@ -7,12 +7,12 @@ large keys in a blob, one object of canonical JSON, and `blob` and `size` in the
 
 | kind | written when | payload |
 |---|---|---|
-| `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by`, `variables` (names of the header's `env` that pass to the steps), `unset` (those that nobody set) |
+| `opened` | first event, and the first of each supervisor that takes the run up | `plan` digest, `supervisor` pid, `version`, `by`, `variables` (names of the header's `env` that pass to the steps), `unset` (those that nobody set), `taken_up` (true where a supervisor took the run up, else not there) |
 | `kernel-started` | the kernel answered | `session` (whose requests are ours), `adopted` (it was there before), `pid`, `started` (process start time, text), `argv`, `python`, `implementation` |
 | `step-started` | the request left | `step`, `index`, `attempt` (1, 2 …), `message` (msg_id, when it is known), `source` (sha256), `by`, `deviation` (of an edited step alone: `text` that runs, `words` why, `by`) |
 | `message` | the kernel published or asked something | `channel`, `type`, `step` or null, `parent`, `content` or `blob`, `size`, `spooled` (spool number), `date` (the kernel's clock), `buffers` (see `evidence/messages`) |
 | `foreign` | somebody else's code ran in the kernel | `session`, `message`, `content` |
-| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id), `replied` (the reply's own time, when known); `succeeded` needs `ok` |
+| `step-ended` | the reply came, or is known never to come | `step`, `attempt`, `state`, `reason`, `error`, `ms`, `reply` (the reply's status: `ok`, `error`, `aborted`, or null), `message` (msg_id); `succeeded` needs `ok` |
 | `step-skipped` | it will not run | `step`, `reason` (`when`, `operator`, `dry-run`, `selection`, `frozen`, `undo`, `setup-failed` …), `words` |
 | `question` | the run waits for a person | `question` (number), `step`, `asks` (`start`, `confirm`, `danger`, `second`, `manual`, `failed`, `held`, `input`, `password`), `choices`, `words` |
 | `answer` | somebody answered | `question`, `choice`, `words`, `by`, `how` (`terminal`, `approval`, `default`); `words` is empty for a `password`, `source` (sha256) is there for `edit` alone |

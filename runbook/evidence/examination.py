@@ -14,12 +14,11 @@ from collections.abc import Mapping
 from runbook.canonical import hex_digest
 from runbook.evidence.events import Event
 from runbook.evidence.plan import PlannedStep, PlanRecord
+from runbook.evidence.planned import is_guarded
 from runbook.evidence.states import Standing
 
 EXAMINED = frozenset({"execute_input", "execute_reply", "runbook_reply"})
 """The messages whose content is looked at; it must be in their payload, also what was moved to a blob."""
-
-_GUARDED = frozenset({"confirm", "danger"})
 
 
 class Examiner:
@@ -101,11 +100,7 @@ class Examiner:
         self._attempts[name] = attempt
         if event.number("attempt") != attempt:
             self._say(line, f"attempt {event.number('attempt')} of {name!r} where {attempt} is due")
-        if (
-            self._seconded
-            and not _GUARDED.isdisjoint(planned.tags)
-            and (name, attempt) not in self._confirmed
-        ):
+        if self._is_seconded(planned) and (name, attempt) not in self._confirmed:
             self._say(line, f"{name!r} was started, and nobody of the plan's groups had confirmed it")
         if planned.kind != "code":
             self._say(line, f"{name!r} is no code and was started")
@@ -116,9 +111,14 @@ class Examiner:
             self._say(line, problem)
         self._open[name] = event.text("source")
 
+    def _is_seconded(self, planned: PlannedStep) -> bool:
+        return self._seconded and is_guarded(planned)
+
     def _not_planned(self, event: Event, planned: PlannedStep) -> str | None:
         """What is wrong with the source that this attempt ran; None for the planned one, and for an edit."""
         deviation, source, name = event.payload.get("deviation"), event.text("source"), planned.name
+        if deviation is not None and self._is_seconded(planned):
+            return f"{name!r} is a step that somebody else confirms, and what was confirmed is not what ran"
         if deviation is None:
             return None if source == planned.source else f"the source of {name!r} is not the planned one"
         text, words = (

@@ -4,11 +4,14 @@ Pure data: what will run, where, with which values, on whose approvals. Made by 
 whoever shows or checks an execution. Reading one gives no permission: that is decided again from the bytes.
 """
 
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 import msgspec
 
 PLAN_SCHEMA = 1
+LIFE: Final = timedelta(hours=24)
+"""How long a plan may wait to be run."""
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,18 +5,22 @@ they are given; this is what they are given to. A light edge. It is a question a
 gives no permission, nothing runs from it, and whoever reads it believes none of it.
 """
 
+from datetime import timedelta
 from typing import Final, Literal
 
 import msgspec
 
+from runbook.canonical import digest
 from runbook.decoding import decode_json
-from runbook.errors import FormatError, NotFoundError
+from runbook.errors import EvidenceDamaged, FormatError, NotFoundError
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.plan import PlannedValue
 from runbook.system import files
 
 PROPOSAL_SCHEMA: Final = 1
 LIMIT_BYTES: Final = 4 << 20
+LIFE: Final = timedelta(days=7)
+"""How long a proposal may wait. Its approvals have an end of their own."""
 
 
 class ProposalRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,3 +63,14 @@ def read(folder: ExecutionFolder) -> tuple[ProposalRecord, bytes]:
     if record.schema != PROPOSAL_SCHEMA:
         raise FormatError(f"proposal.json has schema {record.schema}, this version knows {PROPOSAL_SCHEMA}")
     return record, data
+
+
+def read_kept(folder: ExecutionFolder, said: str) -> ProposalRecord:
+    """The proposal that a plan came of, which names it by `said`, its digest. Raises EvidenceDamaged."""
+    try:
+        record, data = read(folder)
+    except (FormatError, NotFoundError) as error:
+        raise EvidenceDamaged(error.message, subject="proposal.json", line=error.line) from error
+    if digest(data) != said:
+        raise EvidenceDamaged("is not the one that the plan names", subject="proposal.json")
+    return record

@@ -8,7 +8,8 @@ The verdict is the worst that was found:
 - VALID needs a signature and is not given yet.
 
 In this order, each step on its own, so that one lie does not hide the next:
-1 the plan reads, and is this folder's; 2 the start record reads, and says what the plan says; 3 the text is
+1 the plan reads, and is this folder's; 2 the start record reads, and tells of the beginning that plan and
+name tell of (`begun`); 3 the text is
 the planned one: digests, values, every step as the plan tells it; the included files are the planned ones,
 and those of the header's digest; 4 the kept trust files are those of the start record, and by them the run
 was permitted when it began, on the approvals that the plan counts (`permitted`); 5 the journal's chain holds;
@@ -19,16 +20,16 @@ is in the manifest with its digest, no other is there, and each is one that a ru
 are what the renderer makes of the rest.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from runbook.canonical import digest, hex_digest
 from runbook.errors import EvidenceDamaged, RunbookError, UnavailableError
-from runbook.evidence import given, permitted, proposal, seal, start
+from runbook.evidence import begun, given, permitted, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.confirmations import Confirmations
@@ -50,7 +51,7 @@ from runbook.evidence.planned_text import (
     require_values,
 )
 from runbook.evidence.referred import Referred
-from runbook.instants import parse_stamp, stamp
+from runbook.instants import stamp
 from runbook.text.includes import Tree
 from runbook.text.runbook import Runbook
 
@@ -119,6 +120,7 @@ class _Check:
             ("approvals", self._permitted),
             ("journal", self._journal),  # 5 and 6
             ("deviations", self._deviations),
+            ("signature", self._signature),
             ("seal", self._seal),  # 7
             ("manifest", self._manifest),  # 8
             ("derived", self._derived),  # 9
@@ -164,6 +166,9 @@ class _Check:
         if plan.id != self.folder.id:
             raise EvidenceDamaged(f"it is the plan of {plan.id}", subject="plan.json")
         self.plan = plan
+        proposed = None if plan.proposal is None else proposal.read_kept(self.folder, plan.proposal)
+        for file, words in begun.recheck_plan(plan, proposed):
+            self._find("TAMPERED", "plan", words, file=file)
 
     def _start(self) -> None:
         data = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
@@ -173,22 +178,8 @@ class _Check:
             raise EvidenceDamaged("it was started on another plan.json", subject="start.txt")
         if self.plan is None:
             return
-        due = start.start_of(
-            self.plan,
-            plan_digest=self.plan_digest,
-            trust=said.trust,
-            now=said.started,
-            monotonic=said.monotonic,
-        )
-        if due != said:
-            key = next(
-                name for name in start.Start.__struct_fields__ if getattr(due, name) != getattr(said, name)
-            )
-            raise EvidenceDamaged(f"its {key!r} is not what plan.json says", subject="start.txt")
-        if not _instant(self.plan.created) <= said.started < _instant(self.plan.expires):
-            raise EvidenceDamaged(
-                "it began before it was planned, or after that had expired", subject="start.txt"
-            )
+        for words in begun.recheck_start(self.plan, said, plan_digest=self.plan_digest):
+            self._find("TAMPERED", "start", words, file="start.txt")
 
     def _text(self) -> None:
         if self.plan is None:
@@ -263,7 +254,8 @@ class _Check:
         examiner = Examiner(self.plan, plan_digest=self.plan_digest)
         start = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
         confirmations = Confirmations(self.plan, start=hex_digest(start), trust=self._kept_trust)
-        durations, alive = Durations(), self.folder.is_alive()
+        durations = Durations(None if self.start is None else self.start.monotonic)
+        alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
             examiner.feed(_whole(event, blobs))
@@ -299,11 +291,15 @@ class _Check:
         for step, words in recheck(found, self.runbook, self.plan, trust):
             self._find("TAMPERED", "deviations", f"{step} {words}", file="journal.jsonl")
 
+    def _signature(self) -> None:
+        for path in (self.folder.start_signature, self.folder.finish_signature):
+            if os.path.lexists(path):  # also a link to nowhere
+                words = "is a signature, which this version neither writes nor can check"
+                self._find("UNVERIFIABLE", "signature", words, file=path.name)
+
     def _seal(self) -> None:
         if not self.folder.is_sealed():
             return
-        if self.folder.finish_signature.exists() or self.folder.start_signature.exists():
-            self._find("UNVERIFIABLE", "signature", "there is a signature, which this version can't check")
         finish = seal.read(self.folder)
         self.finish = finish
         if finish.id != self.folder.id:
@@ -377,13 +373,6 @@ class _Check:
             elif found != due:
                 line = _first_difference(found, due)
                 self._find("TAMPERED", "derived", "is not what the journal gives", file=name, line=line)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_stamp(text)
-    except ValueError as error:
-        raise EvidenceDamaged(f"not a time: {error}", subject="plan.json") from error
 
 
 def _whole(event: Event, blobs: Blobs) -> Event:

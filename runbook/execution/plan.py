@@ -12,6 +12,7 @@ import msgspec
 from runbook.approval.decision import SCRATCH, Permission
 from runbook.errors import FormatError, RefusedError, UsageError
 from runbook.evidence.plan import (
+    LIFE,
     PLAN_SCHEMA,
     GivenApproval,
     PlannedStep,
@@ -33,9 +34,6 @@ from runbook.text.injection import inject
 from runbook.text.runbook import Runbook, Step
 from runbook.text.values import Value, values_digest
 
-DEFAULT_LIFE = timedelta(hours=24)
-"""How long a plan may wait to be run."""
-
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: where, and how."""
@@ -45,7 +43,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     selection: Selection = Selection()
     expired_reason: str | None = None
-    life: timedelta = DEFAULT_LIFE
+    life: timedelta = LIFE
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

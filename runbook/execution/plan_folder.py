@@ -21,10 +21,10 @@ from runbook.evidence import given as giving
 from runbook.evidence import included
 from runbook.evidence import start as starting
 from runbook.evidence.folder import ExecutionFolder
-from runbook.evidence.plan import PLAN_SCHEMA, PlanRecord
+from runbook.evidence.plan import LIFE, PLAN_SCHEMA, PlanRecord
 from runbook.evidence.planned import Selection, selection_from
 from runbook.execution import brought, registry
-from runbook.execution.plan import DEFAULT_LIFE, Facts, Plan, Terms, make_plan, require_its_time
+from runbook.execution.plan import Facts, Plan, Terms, make_plan, require_its_time
 from runbook.execution.prepare import interpreter, variables
 from runbook.instants import parse_stamp
 from runbook.system import files
@@ -114,7 +114,7 @@ def load(execution: Path, *, workspace: Workspace, around: Surroundings, now: da
         )
     registry.require_original(around.state_folder, folder, data)
     registry.require_unspent(around.state_folder, folder)
-    require_its_time(record, "plan", life=DEFAULT_LIFE, now=now)
+    require_its_time(record, "plan", life=LIFE, now=now)
     plan = _decide_again(folder, record, workspace=workspace, around=around, now=now)
     _require_same(folder, record, data, plan)
     return plan

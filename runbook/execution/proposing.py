@@ -5,9 +5,8 @@ execution's folder until enough people have signed its very values; then a plan 
 whoever runs it, and decided as any other. An edge.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -19,7 +18,7 @@ from runbook.evidence import given as giving
 from runbook.evidence import proposal as proposals
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.planned import Manner, planned_steps, planned_value, selection_from
-from runbook.evidence.proposal import PROPOSAL_SCHEMA, ProposalRecord
+from runbook.evidence.proposal import LIFE, PROPOSAL_SCHEMA, ProposalRecord
 from runbook.execution import plan_folder
 from runbook.execution.plan import Plan, Terms, require_its_time
 from runbook.execution.prepare import Proposed, Wanted, prepare
@@ -30,9 +29,6 @@ from runbook.text.injection import inject
 from runbook.text.runbook import Runbook
 from runbook.text.values import DEFAULT, Given, Value, resolve, values_digest
 from runbook.workspace import Surroundings, Workspace
-
-LIFE: Final = timedelta(days=7)
-"""How long a proposal may wait. Its approvals have an end of their own."""
 
 
 class Proposal:

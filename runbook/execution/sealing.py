@@ -57,7 +57,7 @@ async def _seal(folder: ExecutionFolder, record: PlanRecord, place: Path, by: st
         await taken.process.ended()
     chronicle = Chronicle(taking_up.journal(folder), story, OutputLimit(), grew=lambda length: None)
     chronicle.has_secrets = any(value.literal is None for value in record.values)
-    chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=by)
+    chronicle.tell("opened", plan=plan, supervisor=os.getpid(), version=__version__, by=by, taken_up=True)
     _end_open(taken, chronicle)
     taking_up.tell_kernel_gone(taken, chronicle)
     chronicle.tell("interrupted", by=by, how="stop", words="sealed without going on")

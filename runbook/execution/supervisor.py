@@ -294,6 +294,7 @@ class _Run:
             by=self._handed.who,
             variables=[name for name in record.variables if name in self._around.env],
             unset=[name for name in record.variables if name not in self._around.env],
+            **({} if self.taken is None else {"taken_up": True}),
         )
         for name in fetching.unmasked(self.secrets):
             words = f"the secret {name} has fewer than {SHORTEST} characters: it is not masked"

@@ -80,7 +80,7 @@ def plan_of(cells: Sequence[Cell], **changes: object) -> PlanRecord:
     assert reading.runbook is not None, reading.reasons
     plan = PlanRecord(
         schema=1,
-        id=new_id(BEGAN, "web restart", "3a9c").text,
+        id=new_id(BEGAN, "restart", "3a9c").text,
         runbook="runbooks/web/restart.py",
         title="Restart the web tier",
         text=digest(text_of(cells).encode()),
@@ -135,7 +135,7 @@ class Told:
     ) -> None:
         self.cells = tuple(cells)
         self.plan = plan or plan_of(cells)
-        self.folder = make(where, new_id(BEGAN, "web restart", "3a9c"))
+        self.folder = make(where, new_id(BEGAN, "restart", "3a9c"))
         self.now = BEGAN
         self.m = 1_000_000_000
         self._requests = 0

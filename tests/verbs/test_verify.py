@@ -224,7 +224,7 @@ def test_only_their_own_approval_is_taken_back(desk: Desk, alice: Key, bob: Key,
         withdraw.prepare(desk.workspace, NAME, key=str(carol.path), around=desk.around, now=NOW)
 
 
-ID = "20261121T001205Z-web-restart-003a9c"
+ID = "20261121T001205Z-restart-003a9c"
 
 
 def noted(desk: Desk, *names: str, everything: bool = False) -> list[list[str]]:
