@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from runbook.approval import trust as trusting
-from runbook.approval.decision import Permission, Request, decide
+from runbook.approval.decision import Permission, Request, Verdict, decide
 from runbook.errors import NotPermitted, RefusedError, RunbookError
 from runbook.system import files
 from runbook.text.reader import read
@@ -59,9 +59,21 @@ def guard_of(
         if verdict.permitted or (verdict.answer == "needs-reason" and permission.reason is not None):
             return None
         first = verdict.reasons[0]
-        return NotPermitted(first.message, verdict=verdict, subject=known.path, hint=first.hint)
+        words = "; ".join((first.message, *lapsed(verdict, since=permission.verdict)))
+        return NotPermitted(words, verdict=verdict, subject=known.path, hint=first.hint)
 
     return refusal
+
+
+def lapsed(verdict: Verdict, *, since: Verdict) -> tuple[str, ...]:
+    """Whose approvals counted in the verdict `since` and count no more, and why: who took which back, what
+    expired when. Never names one that did not count then either."""
+    counted = {one.principal for one in since.counted}
+    return tuple(
+        f"that of {one.principal} counts no more: {one.message}"
+        for one in verdict.not_counted
+        if one.principal in counted and one not in since.not_counted
+    )
 
 
 def given_since(runbook: Runbook, request: Request, *, workspace: Workspace) -> tuple[Entry, ...]:

@@ -291,7 +291,8 @@ def test_a_machine_that_slept_loses_nothing_and_asks_the_policy_again(
     set_by(2400)
     os.kill(supervisor, signal.SIGCONT)
     seat.asked("Run change?", "r")
-    seat.asked("Needs one more approval", "q")
+    seat.sees("Needs one more approval")
+    seat.asked("expired at 20", "q")
 
     assert seat.leaves() == 7
     assert not (execution / "work/changed").exists()

@@ -72,7 +72,9 @@ def test_a_run_holds_before_the_next_step_that_changes_something(tmp_path: Path,
     seat.sees("Run more?")
     revoke(tmp_path, alice)
     seat.asked("", "g")
-    seat.asked("Needs one more approval by anybody who is enrolled", "s revoked")
+    seat.sees("Needs one more approval by anybody who is enrolled")
+    seat.sees(f"that of {alice.principal} counts no more:")
+    seat.asked("is revoked, whenever it signed", "s revoked")
     seat.asked("Run look?", "r")  # it looks only
     seat.sees("looked again")
     assert seat.leaves() == 0
@@ -116,9 +118,11 @@ def test_what_is_held_can_be_undone_and_an_approval_given_meanwhile_lets_it_go_o
     seat.asked("Run base?", "r")
     seat.asked("Run change?", "r")
     seat.sees("Run more?")
-    revoke(tmp_path, alice)
+    said = program(tmp_path, "withdraw", slug, "--key", str(alice.path), "--yes")
+    assert said.code == 0, said.err
     seat.asked("", "r")
-    seat.asked("Needs one more approval", "u")
+    seat.sees("Needs one more approval")
+    seat.asked("took it back", "u")
     seat.sees("ok back succeeded")
     seat.asked("", "r")
     seat.sees("Needs one more approval")
