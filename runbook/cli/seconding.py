@@ -7,7 +7,7 @@ import typer
 
 from runbook.cli import show
 from runbook.cli.around import has_terminal, surroundings, workspace
-from runbook.errors import DeclinedError, NotFoundError, UsageError
+from runbook.errors import DeclinedError, NotFoundError, UnavailableError, UsageError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -60,7 +60,7 @@ def confirm(
         armor = verb.sign(data, chosen, around=around, terminal=has_terminal())
     try:
         verb.give(folder, who, armor, around=around)
-    except NotFoundError:
+    except (NotFoundError, UnavailableError):  # what was signed can be given again: `--signature FILE`
         show.block(armor.rstrip("\n"))
         raise
     show.say(f"{who} confirmed {found.step.name} of {folder.id}")

@@ -8,13 +8,14 @@ kernel (`family`): a step can't answer its own question.
 import asyncio
 import contextlib
 import socket
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from runbook.errors import FormatError, InputError, LockBusy, RunbookError
+from runbook.errors import FormatError, InputError, LockBusy, RunbookError, UnavailableError
 from runbook.execution import messages
 from runbook.execution.failures import Failure
 from runbook.execution.family import Peer, peer_of, require_stranger
@@ -36,6 +37,7 @@ from runbook.execution.questions import Answer, Question
 from runbook.system import files
 
 HELLO_SECONDS = 10
+SILENT_SECONDS = 0.5  # a terminal says its hello at once; who does not by then gives way where it is full
 HEAD_SECONDS = 0.02  # how often a terminal is told of a journal that grows
 SLOW_SECONDS = 0.5  # and one that does not read what it is told
 SLOW_BYTES = 64 << 10
@@ -43,6 +45,8 @@ DEAD_BYTES = 4 << 20
 LAST_SECONDS = 1  # for those who come in while the run ends
 MOST_CONNECTIONS = 64
 """More are sent away: each is an open file of the process that has evidence to write."""
+MOST_VISITS = 100
+"""So many visits are recorded as they come and go, of one supervisor; afterwards those that say something."""
 _WORDS = 2_000
 """Of an error that is told: so long, it fits a message whatever its characters are."""
 
@@ -55,9 +59,9 @@ class Listener(Protocol):
 
     def commanded(self, command: Command, *, by: str) -> None: ...
 
-    def confirmed(self, message: Confirm, *, by: str) -> None:
-        """Take a second person's word. Raises RunbookError when it is none, or nobody can tell: the sender is
-        told why."""
+    async def confirmed(self, message: Confirm, *, by: str) -> None:
+        """Take a second person's word. May take a while: only its sender waits. Raises RunbookError when it
+        is none, or nobody can tell: the sender is told why."""
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
         """A terminal `came`, `left` or `took-over`."""
@@ -69,6 +73,8 @@ class _Visitor:
         self.mode: Mode = hello.mode
         self.writer = writer
         self.seen = -1
+        self.came = "came"
+        self.is_recorded = False
 
     @property
     def waiting_bytes(self) -> int:
@@ -104,6 +110,9 @@ class Control:
         self._nudge: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Who has not said a word yet, and since when; the oldest first.
+        self._silent: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, float]] = {}
+        self._recorded = 0
         self._visited = asyncio.Event()
         self._over: Over | None = None
         self.discreet: Callable[[str], str] = lambda text: text
@@ -178,63 +187,111 @@ class Control:
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._silent[task] = (writer, asyncio.get_running_loop().time())
         try:
             await self._serve(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass
+        except Exception as error:  # noqa: BLE001  # the run goes on, and nobody is left without a word
+            _say(writer, Away(code=RunbookError.code, words=self._bug(error)))
         finally:
+            self._silent.pop(task, None)
             writer.close()
 
+    def _bug(self, error: Exception) -> str:
+        """What a visitor hears of an error that we did not foresee: all of it goes to our own log."""
+        traceback.print_exception(error)
+        name = type(error).__name__
+        return (
+            f"what you said met a bug of the supervisor ({name}); the run goes on, and until its end all of "
+            f"it stands in the run's spool/supervisor.log: report it"
+        )
+
+    def _make_room(self) -> None:
+        """Who says nothing gives way to who comes now, the oldest first. Raises UnavailableError when nobody
+        here was silent for so long that it will say nothing."""
+        if len(self._tasks) <= MOST_CONNECTIONS:
+            return
+        oldest = next(iter(self._silent))  # the newcomer at the latest
+        writer, since = self._silent[oldest]
+        if asyncio.get_running_loop().time() - since < SILENT_SECONDS:
+            words = f"{MOST_CONNECTIONS} terminals are connected to this run: close one of them"
+            raise UnavailableError(words)
+        del self._silent[oldest]
+        words = "this terminal said nothing, and others wait to be let in: come again"
+        _say(writer, Away(code=UnavailableError.code, words=words))
+        oldest.cancel()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            if len(self._tasks) > MOST_CONNECTIONS:
-                raise LockBusy(f"{MOST_CONNECTIONS} terminals are connected to this run: close one of them")
+            # Before it may take anybody's place.
             require_stranger(_peer(writer), to=self._own, marks=self.marks)
+            self._make_room()
             async with asyncio.timeout(HELLO_SECONDS):
                 line = await _line(reader)
+            self._silent.pop(task, None)
             hello = messages.from_terminal(line)
             if not isinstance(hello, Hello):
                 raise FormatError("the first message must be a hello")
             messages.plain_name(hello.who)
-            visitor = self._let_in(hello, writer)
+            visitor, driving = _Visitor(hello, writer), self._driving_or_refusal(hello)
         except (RunbookError, TimeoutError) as error:
             code = error.code if isinstance(error, RunbookError) else "format"
-            writer.write(messages.encode(Away(code=code, words=_short(str(error)))))
+            _say(writer, Away(code=code, words=_short(str(error))))
             return
+        self._visitors.append(visitor)
         try:
+            self._let_in(visitor, driving)
             if self._over is None:
                 await self._listen(visitor, reader)
             else:
                 visitor.say(self._over)
         finally:
             self._visitors.remove(visitor)
-            if visitor.mode != "command":
+            if visitor.is_recorded:
                 self._listener.visited(by=visitor.who, mode=visitor.mode, what="left")
 
-    def _let_in(self, hello: Hello, writer: asyncio.StreamWriter) -> _Visitor:
-        visitor = _Visitor(hello, writer)
+    def _driving_or_refusal(self, hello: Hello) -> _Visitor | None:
+        """Who has to make way at the prompt for who says this. Raises LockBusy where they need not."""
         driving = next((one for one in self._visitors if one.mode == "drive"), None)
-        if hello.mode == "drive" and driving is not None:
-            if not hello.take:
-                raise LockBusy(f"{driving.who} drives this run: watch it, or take it over")
+        if hello.mode != "drive" or driving is None:
+            return None
+        if not hello.take:
+            raise LockBusy(f"{driving.who} drives this run: watch it, or take it over")
+        return driving
+
+    def _let_in(self, visitor: _Visitor, driving: _Visitor | None) -> None:
+        if driving is not None:
             driving.mode = "watch"
             driving.say(Asked(question=None))
-            driving.say(Away(code="taken", words=f"{hello.who} has taken over; you watch now"))
-        self._visitors.append(visitor)
+            driving.say(Away(code="taken", words=f"{visitor.who} has taken over; you watch now"))
+            visitor.came = f"took-over from {driving.who}"
         self._visited.set()
-        visitor.say(Welcome(execution=self._execution, mode=hello.mode))
-        if hello.mode == "command":
-            return visitor
-        took = f"took-over from {driving.who}" if hello.mode == "drive" and driving is not None else "came"
-        self._listener.visited(by=hello.who, mode=hello.mode, what=took)
+        visitor.say(Welcome(execution=self._execution, mode=visitor.mode))
+        if visitor.mode == "command":
+            return
+        if self._recorded < MOST_VISITS:
+            self._record(visitor)
         visitor.seen = self._length
         visitor.say(Head(length=self._length))
-        if hello.mode == "drive":
+        if visitor.mode == "drive":
             visitor.say(Asked(question=self._question))
-        return visitor
+
+    def _record(self, visitor: _Visitor) -> None:
+        """Its visit becomes part of the record: at once, or (behind the first `MOST_VISITS`, so that nobody
+        fills the disk by coming and going) with its first word."""
+        if visitor.is_recorded or visitor.mode == "command":  # whose command stands in the journal itself
+            return
+        last = self._recorded + 1 == MOST_VISITS
+        rest = "; from here on only visits that say something are recorded" if last else ""
+        self._listener.visited(by=visitor.who, mode=visitor.mode, what=visitor.came + rest)
+        visitor.is_recorded = True
+        self._recorded += 1
 
     async def _listen(self, visitor: _Visitor, reader: asyncio.StreamReader) -> None:
         """Until the visitor goes. Whatever it says, and whatever comes of it, is between it and us: the run
@@ -248,31 +305,40 @@ class Control:
             if not line:
                 return
             try:
-                self._hear(visitor, messages.from_terminal(line))
+                await self._hear(visitor, messages.from_terminal(line))
             except RunbookError as error:
                 words = str(error) + (f" ({error.hint})" if error.hint else "")
                 visitor.say(Told(words=_short(self.discreet(words))))
+            except Exception as error:  # noqa: BLE001
+                visitor.say(Told(words=self._bug(error)))
             await asyncio.sleep(0)
 
-    def _hear(self, visitor: _Visitor, message: messages.FromTerminal) -> None:
+    async def _hear(self, visitor: _Visitor, message: messages.FromTerminal) -> None:
         match message:
             case Said(answer=answer):
                 if visitor.mode != "drive":
                     raise InputError("you watch this run; only who drives it may answer")
+                self._record(visitor)
                 self._listener.answered(answer, by=visitor.who)
             case Command():
                 if visitor.mode == "watch":
                     raise InputError("you watch this run; drive it, or use `runbook stop`")
+                self._record(visitor)
                 self._listener.commanded(message, by=visitor.who)
                 if visitor.mode == "command":  # whoever sits there sees in the journal what came of it
                     visitor.say(Told(words="heard"))
             case Confirm():
                 if visitor.mode != "command":
                     raise InputError("a confirmation comes from a terminal of its own: `runbook confirm`")
-                self._listener.confirmed(message, by=visitor.who)
+                await self._listener.confirmed(message, by=visitor.who)
                 visitor.say(Told(words="heard"))
             case Hello():
                 raise InputError("you are in already")
+
+
+def _say(writer: asyncio.StreamWriter, message: Away) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        writer.write(messages.encode(message))
 
 
 def _short(words: str) -> str:

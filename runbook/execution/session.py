@@ -36,7 +36,6 @@ from runbook.execution.messages import (
     FromTerminal,
     Head,
     Hello,
-    Mode,
     Over,
     Said,
     Told,
@@ -50,6 +49,7 @@ from runbook.system import clock
 __all__ = ["Driver", "Event", "Result", "Session", "StepResult", "attach", "command"]
 
 _HELLO_SECONDS = 30
+_CONFIRM_SECONDS = 90  # longer than the supervisor looks into it (`aside`)
 _CTRL_C_SECONDS = 0.3
 _READ_BYTES = 64 << 10
 
@@ -251,18 +251,16 @@ def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False
     return Session(execution, connection, watches=watch)
 
 
-def confirm(execution: Path, *, who: str, principal: str, signature: str) -> str:
-    """Give a living run a second person's signature; returns the supervisor's answer, "heard" when it counts.
+def confirm(
+    execution: Path, *, who: str, principal: str, signature: str, seconds: float = _CONFIRM_SECONDS
+) -> None:
+    """Give a living run a second person's signature. Returns when it counts.
 
-    Raises NotFoundError when no supervisor runs there.
+    Raises NotFoundError when no supervisor runs there, RefusedError with its reason when the signature does
+    not count, UnavailableError when it does not say so within `seconds`, or the connection breaks before:
+    then nobody here knows whether it counts.
     """
-    connection = _meet(execution, Hello(who=who, mode="command"))
-    try:
-        connection.send(Confirm(principal=principal, signature=signature))
-        answer = connection.receive()
-    finally:
-        connection.close()
-    return answer.words if isinstance(answer, Told | Away) else "the run has ended"
+    _say(execution, who, Confirm(principal=principal, signature=signature), seconds=seconds)
 
 
 def command(execution: Path, *, who: str, what: What, words: str = "") -> None:
@@ -271,16 +269,28 @@ def command(execution: Path, *, who: str, what: What, words: str = "") -> None:
     Returns when the supervisor has heard it. Raises NotFoundError when no supervisor runs there, RefusedError
     with its words when it does not do it, UnavailableError when nobody knows whether it heard.
     """
-    mode: Mode = "command"
-    connection = _meet(execution, Hello(who=who, mode=mode))
+    _say(execution, who, Command(what=what, words=words), seconds=_HELLO_SECONDS)
+
+
+def _say(execution: Path, who: str, message: Command | Confirm, *, seconds: float) -> None:
+    """Say one thing without a visit, and hear that it was taken."""
+    connection = _meet(execution, Hello(who=who, mode="command"))
     try:
-        connection.send(Command(what=what, words=words))
-        answer = connection.receive(seconds=_HELLO_SECONDS)
+        connection.send(message)
+        answer = connection.receive(seconds=seconds)
     finally:
         connection.close()
     if answer is None:
-        hint = "`runbook status` says whether it still runs; then say it again"
-        raise UnavailableError("the supervisor did not say that it heard", subject=execution.name, hint=hint)
+        broke = "the connection broke" if connection.is_gone else f"not within {seconds:g} seconds"
+        hint = "`runbook status` says whether it still runs and waits; if so, say it again"
+        raise UnavailableError(
+            f"the supervisor did not say that it heard: {broke}",
+            subject=execution.name,
+            hint=hint,
+        )
+    if isinstance(answer, Over):
+        hint = f"`runbook show {execution.name}` says how"
+        raise RefusedError("the run ended before it heard this", subject=execution.name, hint=hint)
     if not (isinstance(answer, Told) and answer.words == "heard"):
         words = answer.words if isinstance(answer, Told | Away) else "the supervisor answered something else"
         raise RefusedError(words, subject=execution.name)

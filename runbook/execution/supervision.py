@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from runbook.errors import KernelError, RunbookError
+from runbook.errors import InputError, KernelError, RunbookError
 from runbook.evidence.events import StepState
 from runbook.execution import deviating, seconding
 from runbook.execution.actions import Ask, Attest, End, EndReason, Note, Run, Settle, Skip
+from runbook.execution.aside import Aside
 from runbook.execution.chronicle import FOREIGN, Chronicle
 from runbook.execution.conduct import Conduct
 from runbook.execution.contact import Contact
@@ -38,14 +39,15 @@ KILL_SECONDS = 5
 
 class Supervision:
     """One run, from the first step to the last. `control` is set before `run`; so are `guard`, which says why
-    a step may not run now, `seconder`, which checks a second person's word, `renew`, which starts another
-    kernel when one has died, and `taken` when the run is taken up with its living kernel."""
+    a step may not run now, `seconder`, which checks a second person's word (`aside`), `renew`, which starts
+    another kernel when one has died, and `taken` when the run is taken up with its living kernel."""
 
     control: Control
     renew: Callable[[], KernelProcess]
     guard: Guard | None = None
     taken: TakenUp | None = None
     seconder: Seconder | None = None
+    aside: Aside
 
     def __init__(
         self, plan: Plan, conduct: Conduct, chronicle: Chronicle, *, kernel_seconds: float = KERNEL_SECONDS
@@ -126,10 +128,14 @@ class Supervision:
             case "stop" | "stop-now":
                 self.stop(by=by, words=command.words, now=command.what == "stop-now")
 
-    def confirmed(self, message: Confirm, *, by: str) -> None:
+    async def confirmed(self, message: Confirm, *, by: str) -> None:
         step, attempt = self._conduct.second()
-        assert self.seconder is not None  # a step waits for a second person only where there is one to ask
-        self._chronicle.tell("confirmed", by=by, **seconding.told(self.seconder, step, attempt, message))
+        asked, check = self._conduct.open_question, self.seconder
+        assert check is not None  # a step waits for a second person only where there is one to ask
+        found = await self.aside.do(lambda: seconding.told(check, step, attempt, message))
+        if self._conduct.open_question != asked:  # answered, stopped or confirmed while that was read
+            raise InputError("the step does not wait for this confirmation any more")
+        self._chronicle.tell("confirmed", by=by, **found)
         self._chronicle.boundary()
         self._conduct.confirmed()
         self.control.asked(None)

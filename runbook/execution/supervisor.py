@@ -41,6 +41,7 @@ from runbook.execution import (
     taking_up,
 )
 from runbook.execution.actions import EndReason
+from runbook.execution.aside import Aside
 from runbook.execution.chronicle import Chronicle
 from runbook.execution.conduct import Conduct
 from runbook.execution.control import Control
@@ -131,8 +132,7 @@ def _supervise(handed: Handed, ready: Callable[[], None]) -> None:
             plan = plan_folder.load(folder.path, workspace=workspace, around=around, now=now)
             agent.require(plan.record, around.env)
             _require_fit(plan, secrets)
-            writer, taken = _begin(plan, folder, around.state_folder, now), None
-            story = _story(plan)
+            writer, taken, story = _begin(plan, folder, around.state_folder, now), None, _story(plan)
         else:
             _require_unsealed(folder)
             plan = plan_folder.load_begun(folder.path, workspace=workspace, around=around, now=now)
@@ -224,6 +224,7 @@ class _Run:
         self._held = held
         self._around = around
         self._handed = handed
+        self._aside = Aside(lambda: family.reap_orphans(but=frozenset(self._waited_for)))
         self._waited_for: set[int] = set()  # kernels: who ends them wants to know how they ended
 
     @property
@@ -258,15 +259,15 @@ class _Run:
             self._plan, conduct, chronicle, kernel_seconds=self._handed.ways.kernel_seconds
         )
         supervision.guard = self.guard
-        supervision.seconder = self.seconder
+        supervision.seconder, supervision.aside = self.seconder, self._aside
         proxy = await agent.open_for(record, self._around.env, self._place, chronicle)
         process, problem = self._provide(supervision, conduct, chronicle)
         self._write_lease(process)
         control = Control(supervision, execution=record.id, own=os.getpid(), marks=self._marks())
         supervision.renew = lambda: self._renew(control)
+        supervision.control = control
         if chronicle.discretion is not None:
             control.discreet = chronicle.discretion.text
-        supervision.control = control
         await control.open(self._place / _SOCKET)
         self._listen_to_signals(supervision)
         ready()
@@ -387,7 +388,7 @@ class _Run:
             tasks.add(asyncio.ensure_future(supervision.terminate(by="SIGTERM")))
 
         loop.add_signal_handler(signal.SIGTERM, terminated)
-        loop.add_signal_handler(signal.SIGCHLD, lambda: family.reap_orphans(but=frozenset(self._waited_for)))
+        loop.add_signal_handler(signal.SIGCHLD, self._aside.reap)
 
     def _clear_away(self) -> None:
         """Take away what is no evidence: sockets, the kernel's own files, and the spool once it is sealed."""

@@ -31,7 +31,7 @@ from runbook.errors import (
     UnavailableError,
 )
 from runbook.execution import messages
-from runbook.execution.control import MOST_CONNECTIONS, Control
+from runbook.execution.control import MOST_CONNECTIONS, MOST_VISITS, SILENT_SECONDS, Control
 from runbook.execution.failures import Failure
 from runbook.execution.messages import (
     Asked,
@@ -59,7 +59,9 @@ class Ear:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.refuses: RunbookError | None = None
+        self.refuses: Exception | None = None
+        self.looks_into: asyncio.Event | None = None
+        self.refuses_visits = False
 
     def answered(self, answer: Answer, *, by: str) -> None:
         if self.refuses is not None:
@@ -68,13 +70,17 @@ class Ear:
             raise InputError("'skip' needs a reason in words", hint="say why")
         self.lines.append(f"{by} says {answer.choice}")
 
-    def confirmed(self, message: Confirm, *, by: str) -> None:
+    async def confirmed(self, message: Confirm, *, by: str) -> None:
+        if self.looks_into is not None:
+            await self.looks_into.wait()
         raise SignerError(f"{message.principal} is not in sre", hint="ask somebody of sre")
 
     def commanded(self, command: Command, *, by: str) -> None:
         self.lines.append(f"{by} commands {command.what}")
 
     def visited(self, *, by: str, mode: Mode, what: str) -> None:
+        if self.refuses_visits:
+            raise OSError("no visits")
         self.lines.append(f"{by} {what} to {mode}")
 
 
@@ -251,6 +257,110 @@ def test_a_confirmation_comes_without_driving_and_hears_why_it_is_none(home: Pat
         await alice.leave()
 
     play(scene, home / "run")
+
+
+def test_who_waits_for_a_confirmation_to_be_looked_into_holds_up_nobody(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.looks_into = asyncio.Event()
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        other = await on.terminal("carol@host", "command")
+        await other.hear_until(Welcome)
+        await other.say(Confirm(principal="carol@example.com", signature=""))
+        on.control.asked(QUESTION)
+        assert (await alice.hear_until(Asked)).question == QUESTION
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        await arrives(on, "alice@host says run")
+        on.ear.looks_into.set()
+        assert "is not in sre" in (await other.hear_until(Told)).words
+        await other.leave()
+        await alice.leave()
+
+    play(scene, home / "run")
+
+
+def test_an_error_that_nobody_foresaw_is_told_and_logged_and_the_session_stays(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.refuses = ValueError("this stands in the log alone")
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        told = (await alice.hear_until(Told)).words
+        assert told.startswith("what you said met a bug of the supervisor (ValueError); the run goes on")
+        assert "spool/supervisor.log" in told
+        assert "alone" not in told
+        on.ear.refuses = None
+        await alice.say(Said(answer=Answer(question=1, choice="run")))
+        await arrives(on, "alice@host says run")
+        await alice.leave()
+
+    play(scene, home / "run")
+    said = capfd.readouterr().err
+    assert "Traceback" in said
+    assert "ValueError: this stands in the log alone" in said
+
+
+def test_who_meets_such_an_error_while_coming_in_is_told_and_takes_nobodys_seat(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.refuses_visits = True
+        alice = await on.terminal()
+        away = await alice.hear_until(Away)
+        assert away.code == "error"
+        assert "(OSError)" in away.words
+        await alice.leave()
+        on.ear.refuses_visits = False
+        bob = await on.terminal("bob@host")
+        await bob.hear_until(Asked)
+        await bob.leave()
+
+    play(scene, home / "run")
+    assert "OSError: no visits" in capfd.readouterr().err
+
+
+async def gone(on: Stage) -> None:
+    """Until nobody is connected."""
+    async with asyncio.timeout(20):
+        while asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0.005)
+
+
+def test_coming_and_going_without_end_does_not_fill_the_journal(home: Path) -> None:
+    """Whoever drove and said something, or took over and did, is recorded all the same."""
+
+    async def scene(on: Stage) -> None:
+        for number in range(MOST_VISITS + 20):
+            watcher = await on.terminal(f"w{number}@host", "watch")
+            await watcher.hear_until(Head)
+            await watcher.leave()
+            await gone(on)
+        assert on.ear.lines[-2:] == [
+            f"w{MOST_VISITS - 1}@host came; from here on only visits that say something are recorded"
+            " to watch",
+            f"w{MOST_VISITS - 1}@host left to watch",
+        ]
+        assert len(on.ear.lines) == 2 * MOST_VISITS
+        on.ear.lines.clear()
+        alice = await on.terminal()
+        await alice.hear_until(Asked)
+        bob = await on.terminal("bob@host", take=True)
+        await bob.hear_until(Asked)
+        await bob.say(Said(answer=Answer(question=1, choice="run")))
+        await bob.say(Said(answer=Answer(question=1, choice="run")))
+        await arrives(on, "bob@host says run")
+        await bob.leave()
+        await alice.leave()
+        await gone(on)
+
+    assert play(scene, home / "run").lines == [
+        "bob@host took-over from alice@host to drive",
+        "bob@host says run",
+        "bob@host says run",
+        "bob@host left to drive",
+    ]
 
 
 def test_a_growing_journal_is_told_and_the_last_word_always_comes(home: Path) -> None:
@@ -478,25 +588,28 @@ def test_who_talks_without_end_leaves_everybody_else_their_turn(home: Path) -> N
     play(scene, home / "run")
 
 
+def crowd(path: Path, many: int, says: bytes = b"") -> list[socket.socket]:
+    """Not in the loop's thread: a connect waits until there is room to be let in."""
+    came = []
+    for _ in range(many):
+        one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        one.connect(str(path))
+        with contextlib.suppress(ConnectionError):  # sent away before a word was said
+            one.sendall(says)
+        came.append(one)
+    return came
+
+
 def test_a_crowd_is_sent_away_and_takes_no_files_from_the_run(home: Path) -> None:
     async def scene(on: Stage) -> None:
         alice = await on.terminal()
         await alice.hear_until(Asked)
         before = len(os.listdir("/dev/fd"))
-
-        def crowd() -> tuple[list[socket.socket], list[bytes]]:
-            """Not in the loop's thread: a connect waits until there is room to be let in."""
-            came = []
-            for _ in range(500):
-                one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                one.connect(str(on.path))
-                came.append(one)
-            return came, [one.recv(1000) for one in came[-100:]]
-
-        came, told = await asyncio.to_thread(crowd)
+        came = await asyncio.to_thread(crowd, on.path, 500, HELLO)
+        told = await asyncio.to_thread(lambda: [one.recv(1000) for one in came[-100:]])
         try:
             assert {messages.from_supervisor(line.rstrip(b"\n")) for line in told} == {
-                Away(code="busy", words="64 terminals are connected to this run: close one of them")
+                Away(code="unavailable", words="64 terminals are connected to this run: close one of them")
             }
             ours = len(os.listdir("/dev/fd")) - before - len(came)
             assert ours <= MOST_CONNECTIONS + 10
@@ -508,6 +621,59 @@ def test_a_crowd_is_sent_away_and_takes_no_files_from_the_run(home: Path) -> Non
         await alice.leave()
 
     play(scene, home / "run")
+
+
+def test_who_says_nothing_gives_way_to_who_comes_to_drive(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        before = len(os.listdir("/dev/fd"))
+        came = await asyncio.to_thread(crowd, on.path, 300)
+        try:
+            began = time.monotonic()
+            while True:  # let in within two seconds of the crowd's coming, and at once after half of one
+                alice = await on.terminal()
+                if await alice.hear() == Welcome(execution="x", mode="drive"):
+                    break
+                await alice.leave()
+                await asyncio.sleep(0.05)
+            assert time.monotonic() - began < 2
+            first = await asyncio.to_thread(came[0].recv, 1000)
+            assert messages.from_supervisor(first.rstrip(b"\n")) == Away(
+                code="unavailable",
+                words="this terminal said nothing, and others wait to be let in: come again",
+            )
+            assert len(os.listdir("/dev/fd")) - before - len(came) <= MOST_CONNECTIONS + 10
+            await alice.leave()
+        finally:
+            for one in came:
+                one.close()
+
+    play(scene, home / "run")
+
+
+def test_a_step_takes_nobodys_place(home: Path) -> None:
+    """Who may not talk to the run is sent away before anybody gives way."""
+    out = home / "out"
+
+    async def scene(on: Stage) -> None:
+        came = await asyncio.to_thread(crowd, on.path, MOST_CONNECTIONS)
+        await asyncio.sleep(SILENT_SECONDS)  # from now on each of them would give way
+        words = (sys.executable, "-c", _CHILD, "child", str(on.path), str(out))
+        env = {**os.environ, "RUNBOOK_KERNEL": "abc"}
+        child = await asyncio.create_subprocess_exec(*words, env=env)
+        await child.wait()
+        try:
+            for one in came:
+                one.setblocking(False)
+                with pytest.raises(BlockingIOError):  # still there, and nothing was said to it
+                    one.recv(1000)
+        finally:
+            for one in came:
+                one.close()
+
+    play(scene, home / "run", marks=["RUNBOOK_KERNEL=abc"])
+    away = messages.from_supervisor(out.read_bytes().rstrip(b"\n"))
+    assert isinstance(away, Away)
+    assert away.code == "refused"
 
 
 def test_the_end_is_told_to_everybody(home: Path) -> None:
@@ -556,7 +722,7 @@ _SUPERVISOR = textwrap.dedent(
     """
     import asyncio, os, subprocess, sys
     from pathlib import Path
-    from runbook.execution.control import MOST_CONNECTIONS, Control
+    from runbook.execution.control import MOST_CONNECTIONS, MOST_VISITS, SILENT_SECONDS, Control
     from runbook.execution import family
     class Ear:
         def answered(self, answer, *, by): raise SystemExit("answered")

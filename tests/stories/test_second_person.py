@@ -1,6 +1,10 @@
 """A step waits for a second person: their own terminal, their own key, this very step of this very run."""
 
+import os
+import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,6 +16,8 @@ from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
 from runbook.evidence.plan_file import read_plan
+from runbook.execution.session import attach
+from tests.execution.staging import until
 from tests.keys import Key
 from tests.program import Said, Seat, inside, made_workspace, program
 
@@ -62,9 +68,9 @@ def carried(ws: Path, key: Key) -> Said:
     return program(ws, *words, "--signature", f"{statement}.sig")
 
 
-def waits(ws: Path) -> Seat:
-    """A run that waits with its dangerous step, whose name was typed."""
-    seat = Seat(ws, "run", "x")
+def waits(ws: Path, path: str = "") -> Seat:
+    """A run that waits with its dangerous step, whose name was typed; `path`: where its programs are."""
+    seat = Seat(ws, "run", "x", PATH=path or os.environ["PATH"])
     seat.asked("Run look?", "r")
     seat.asked("Type its name to run it.", "fix")
     seat.sees("fix waits for somebody of sre and their `runbook confirm")
@@ -164,6 +170,56 @@ def test_a_person_who_may_not_confirm_is_told_why(ws: Path, bob: Key, how: str, 
     seat.types("q")
     assert seat.leaves() == 7
     assert not [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
+
+
+def test_a_policy_that_is_slow_to_read_holds_up_nobody_but_who_confirms(
+    ws: Path, bob: Key, home: Path, tmp_path: Path
+) -> None:
+    """The policy lies on a branch, and git hangs while it is asked for it."""
+    for words in (("init", "-qb", "main"), ("add", "-A"), ("commit", "-qm", "policy")):
+        name = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+        subprocess.run(["git", *name, *words], cwd=ws, check=True)
+    config = home / ".config/runbook/config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text('trust = "ref:main"\n')
+    hangs, asked = tmp_path / "hangs", tmp_path / "asked"
+    wrapper = tmp_path / "bin/git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f'#!/bin/sh\nwhile [ -e "{hangs}" ]; do : > "{asked}"; sleep 0.05; done\n'
+        f'exec "{shutil.which("git")}" "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    seat = waits(ws, f"{wrapper.parent}:{os.environ['PATH']}")
+    confirms = [sys.executable, "-m", "runbook", "confirm", only(ws).id, "--key", str(bob.path), "--yes"]
+
+    def confirming() -> subprocess.Popen[str]:
+        hangs.touch()
+        asked.unlink(missing_ok=True)
+        said = subprocess.Popen(confirms, cwd=ws, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        until(asked.exists)
+        return said
+
+    said = confirming()
+    began = time.monotonic()
+    seat.types("s nobody is there")
+    seat.sees("again wants to be confirmed. Run it?")
+    with attach(only(ws).path, who="wendy@there", watch=True):
+        assert time.monotonic() - began < 10  # git would hang for 30 seconds
+    hangs.unlink()
+    assert "the step does not wait for this confirmation any more\n" in said.communicate(timeout=60)[0]
+    assert said.returncode == 3
+    seat.asked("", "r")
+    seat.sees("again waits for somebody")
+
+    said = confirming()
+    hangs.unlink()
+    told, _ = said.communicate(timeout=60)
+    assert said.returncode == 0, told
+    seat.sees("ok again succeeded")
+    assert seat.leaves() == 0
+    events = [event for event in read_journal(only(ws)).events if event.kind == "confirmed"]
+    assert [event.text("step") for event in events] == ["again"]
 
 
 def test_nobody_there_to_confirm_refuses_before_the_start(ws: Path) -> None:
