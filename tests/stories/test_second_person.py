@@ -1,6 +1,7 @@
 """A step waits for a second person: their own terminal, their own key, this very step of this very run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,6 +121,45 @@ def test_each_guarded_step_waits_for_a_signature_of_its_own(ws: Path, alice: Key
         assert problems(only(ws), event), bent
     assert problems(only(ws), msgspec.structs.replace(events[0], t="2026-19-39T00:00:00.000Z"))
     assert problems(only(ws), events[0]) == []
+    checked_by_hand(ws)
+
+
+PAGE = Path(__file__).parents[2] / "docs/reference/evidence.md"
+CHANGES = re.compile(
+    r"urn:uuid:[0-9a-f-]{36}|[0-9]{8}T[0-9]{6}Z-x-[0-9a-f]{6}|start: sha256:\w{64}|SHA256:[\w+/]{43}"
+)
+
+
+def checked_by_hand(ws: Path) -> None:
+    """The page's commands say of this run what the page says, but for names, keys and the start's digest."""
+    page, run = PAGE.read_text(), only(ws).path
+    said, shown = by_hand(page, ws, run), block(page, "confirmed", "console").partition("\n")[2]
+    assert CHANGES.sub("…", said.out) == CHANGES.sub("…", shown), said.err
+    assert said.code == 0
+    command, _, shown = block(page, "source", "console").partition("\n")
+    done = subprocess.run(["sh", "-c", command[2:]], cwd=run, capture_output=True, check=True, text=True)
+    assert done.stdout == shown
+    journal = run / "journal.jsonl"
+    kept = journal.read_text()
+    journal.write_text(kept.replace(shown[:64], "0" * 64))  # another text ran
+    said = by_hand(page, ws, run)
+    assert said.code != 0
+    assert "Good" not in said.out
+    journal.write_text(kept)
+
+
+def block(page: str, name: str, language: str) -> str:
+    found = re.search(rf"<!-- {re.escape(name)} -->\n```{language}\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def by_hand(page: str, ws: Path, run: Path) -> Said:
+    script = ws.parent / "confirmation.sh"
+    script.write_text(block(page, script.name, "sh"))
+    words = ["sh", str(script), str(ws / ".runbook/allowed_signers"), "fix", "1"]
+    done = subprocess.run(words, cwd=run, capture_output=True, check=False, text=True)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def problems(folder: ExecutionFolder, event: Event, *, start: str | None = None) -> list[tuple[int, str]]:
