@@ -168,8 +168,8 @@ def verdicts(answer: Answer) -> None:
 
 _MEANINGS: dict[str, tuple[str, ...]] = {
     "UNSIGNED": (
-        "everything in it fits together, but nobody signed the seal: whoever can write the folder could have",
-        "written all of it. This version does not sign seals yet.",
+        "everything in it fits together, but nobody signed the seal:",
+        "whoever can write the folder could have written all of it. This version does not sign seals yet.",
         "  next: keep a copy of finish.txt where that person can't write, and compare it when it matters",
     ),
     "INCOMPLETE": (

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from runbook.cli.folding import FEWEST_COLUMNS
+from runbook.cli.narrow_help import Context
 from runbook.errors import UsageError
 
 FIRST = "Every day"
@@ -75,6 +76,8 @@ VERBS: dict[str, Verb] = {
 class Verbs(TyperGroup):
     """The root command: finds a verb's module by the table."""
 
+    context_class = Context
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
@@ -83,7 +86,9 @@ class Verbs(TyperGroup):
         if verb is None:
             return None
         module = importlib.import_module(f"runbook.cli.{verb.module}")
-        return typer.main.get_group(module.app).commands[cmd_name]
+        command = typer.main.get_group(module.app).commands[cmd_name]
+        command.context_class = Context
+        return command
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Typer makes its help fit a terminal, but never one below 52 columns."""
@@ -129,5 +134,7 @@ def _usage(error: Any, *, verb: str | None) -> UsageError:
     metavar = getattr(getattr(error, "param", None), "metavar", None)
     is_missing = message.startswith("Missing argument")
     hint = _LISTS.get(metavar or "") if is_missing else None
+    if verb == "create" and "extra argument" in message:
+        hint = "a title of several words stands in quotes"
     help_of = f"`{path} --help` lists what it takes" if verb else _OF_VERBS
     return UsageError(message[:1].lower() + message[1:], subject=path, hint=hint or help_of)

@@ -38,7 +38,9 @@ def versions(place: Place, name: str, *, tell: Tell = nobody) -> tuple[Version, 
     entries = open_store(place.store, tell=tell).history(name) if place.store.is_dir() else ()
     if not entries:
         raise NotFoundError(
-            "no versions are kept of this name", subject=name, hint="name the text's path below the workspace"
+            "no versions are kept of this name",
+            subject=name,
+            hint="the first one is kept when `runbook sync` or `runbook watch` sees it",
         )
     return tuple(
         Version(
@@ -59,7 +61,7 @@ def version(place: Place, name: str, number: int, *, tell: Tell = nobody) -> Ver
     found = next((each for each in known if each.number == number), None)
     if found is None:
         words = f"there is no version {number}; kept are {known[0].number} to {known[-1].number}"
-        raise NotFoundError(words, subject=f"{name}@{number}", hint=f"runbook versions {name}")
+        raise NotFoundError(words, subject=f"{name}@{number}", hint=f"`runbook versions {name}` lists them")
     return found
 
 
@@ -79,7 +81,7 @@ def restore(place: Place, pair: Pair, number: int, *, now: datetime, tell: Tell 
         raise FormatError(
             f"version {number} is a {wanted.side} copy, not a text or notebook",
             subject=f"{pair.name}@{number}",
-            hint=f"look at it: runbook diff {pair.name}@{number} …",
+            hint=f"look at it: `runbook diff {pair.name}@{number} …`",
         )
     data = content(place, pair.name, number)
     name = pair.name if wanted.side == "text" else pair.notebook_name

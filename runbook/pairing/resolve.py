@@ -76,7 +76,7 @@ def _replace_text(session: Session, pair: Pair, edited: Edited) -> None:
         raise ChangedMeanwhile(
             f"it was saved by somebody else while you edited; your text is version {number}",
             subject=name,
-            hint=f"see what yours is missing: runbook diff {pair.name}@{number} {pair.name}; resolve again",
+            hint=f"see what yours is missing: `runbook diff {pair.name}@{number} {pair.name}`; resolve again",
         )
     if text.digest != kept:
         swap.replace_if(text.path, edited.text, expected=text.digest)

@@ -139,7 +139,7 @@ def _paths(root: Path, around: Surroundings) -> tuple[Path, Path]:
         )
     common = git.common_folder(root, env=around.env)
     if common is None:
-        raise FormatError("not inside a git repository", subject=str(root), hint="git init")
+        raise FormatError("not inside a git repository", subject=str(root), hint="`git init`")
     return common / "hooks/pre-commit", common / "hooks/pre-commit.before-runbook"
 
 

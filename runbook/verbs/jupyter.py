@@ -35,7 +35,7 @@ def edit_in_jupyter(
     notebook = workspace.root / pair_named(workspace, path, around=around).notebook_name
     _in_step(workspace, path, around=around, tell=tell)
     if not notebook.is_file():
-        raise NotFoundError("there is no notebook to open", subject=path, hint=f"runbook sync {path}")
+        raise NotFoundError("there is no notebook to open", subject=path, hint=f"`runbook sync {path}`")
     place = place_of(workspace, around)
     started = detach(workspace, poll="auto", around=around).owner if daemon.owner_of(place) is None else None
     tell(_words(started))

@@ -39,12 +39,12 @@ def _asked(place: Place, pair: Pair, now: datetime) -> UsageError:
     report = sync_pair(place, pair, now=now, options=Options(check=True))
     if report.action != "conflict":
         words = f"nothing is disputed here ({report.message})"
-        return UsageError(words, subject=pair.name, hint=f"runbook sync {pair.name}")
+        return UsageError(words, subject=pair.name, hint=f"`runbook sync {pair.name}`")
     shown = f"; both versions are in {report.conflict}" if _is_there(place, report.conflict) else ""
     return UsageError(
         f"whose version counts? {report.message}{shown}",
         subject=pair.name,
-        hint=f"runbook resolve {pair.name} --take text (or: notebook, both, edit); what loses stays in "
+        hint=f"`runbook resolve {pair.name} --take text` (or: notebook, both, edit); what loses stays in "
         f"`runbook versions {pair.name}`",
     )
 

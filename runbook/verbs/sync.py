@@ -87,7 +87,7 @@ def _by_notebook(workspace: Workspace, name: str, texts: Sequence[str], around: 
     raise NotFoundError(
         "no text is paired with this notebook",
         subject=name,
-        hint=f"make one: runbook convert {name} {name.removesuffix('.ipynb')}.py",
+        hint=f"make one: `runbook convert {name} {name.removesuffix('.ipynb')}.py`",
     )
 
 

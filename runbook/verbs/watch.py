@@ -146,7 +146,9 @@ def detach(workspace: Workspace, *, poll: Poll, around: Surroundings) -> daemon.
                 raise UnavailableError("the watch did not start", subject=str(place.root), hint=said or None)
             clock.sleep(0.02)
         still = f"process {child.pid} still looks at everything for the first time, and goes on"
-        raise UnavailableError(still, subject=str(place.root), hint=f"runbook watch --status; its log: {log}")
+        raise UnavailableError(
+            still, subject=str(place.root), hint=f"`runbook watch --status`; its log: {log}"
+        )
     finally:
         os.close(errors)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,19 @@ def test_each_verb_has_help_of_its_own(call: Caller, tmp_path: Path, verb: str) 
     assert f"runbook {verb}" in said.out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["stop", "--help"], ["attach", "--help"]])
-def test_help_fits_a_narrow_terminal(
-    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_fits_a_narrow_terminal_and_breaks_no_word(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
+    words = [verb, "--help"] if verb else ["--help"]
+    wide = call(tmp_path, *words)
     monkeypatch.setenv("COLUMNS", "40")
     said = call(tmp_path, *words)
 
     assert said.code == 0
     assert max(len(line) for line in said.out.split("\n")) <= 40
+    whole = set(re.split(r"[\s|-]+", wide.out))
+    assert set(re.split(r"[\s|-]+", said.out)) == whole
 
 
 def test_a_mistyped_verb_gets_the_closest_one_and_exit_2(call: Caller, tmp_path: Path) -> None:
@@ -101,6 +106,11 @@ def test_a_mistyped_option_ends_with_2(call: Caller, tmp_path: Path) -> None:
             ["status", "x"],
             "runbook status: got unexpected extra argument(s) (x)",
             "`runbook status --help` lists what it takes",
+        ),
+        (
+            ["create", "Restart", "the", "web", "tier"],
+            "runbook create: got unexpected extra argument(s) (the web tier)",
+            "a title of several words stands in quotes",
         ),
         (
             ["run", "-p"],

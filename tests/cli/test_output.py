@@ -34,6 +34,18 @@ def test_output_that_was_closed_stops_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_input_that_was_closed_is_no_terminal_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nimport sys\nprint(repr(sys.stdin.read()))\n")
+    asked = shell(tmp_path, f"{sys.executable} -m runbook run x <&-")
+    done = shell(tmp_path, f"{sys.executable} -m runbook run x --unattended --env scratch <&- 2>&-")
+
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("error: there is no terminal to ask at\n")
+    assert done.returncode == 0
+    assert "  | ''\n" in done.stdout
+    assert "succeeded: 1 of 1 step done\n" in done.stdout
+
+
 def test_errors_that_cannot_be_told_keep_their_code(tmp_path: Path) -> None:
     assert shell(tmp_path, f"{sys.executable} -m runbook show nope 2>/dev/full").returncode == 2
     assert shell(tmp_path, f"{sys.executable} -m runbook show nope 2>&-").returncode == 2

@@ -78,7 +78,7 @@ def test_a_dispute_fails_until_it_is_resolved(bench: Bench, call: Caller) -> Non
     assert asked.code == 2
     assert 'whose version counts? both sides changed 1 cell ("health")' in asked.err
     assert "both versions are in runbooks/x.conflict-" in asked.err
-    assert "next: runbook resolve runbooks/x.py --take text (or: notebook, both, edit)" in asked.err
+    assert "next: `runbook resolve runbooks/x.py --take text` (or: notebook, both, edit)" in asked.err
 
     resolved = call(bench.root, "resolve", "x", "--take", "notebook")
     assert resolved.code == 0, resolved.err
@@ -120,9 +120,10 @@ def test_what_is_saved_while_the_editor_is_open_is_not_resolved_away(bench: Benc
     said = program(bench.root, "resolve", "x", "--take", "edit", EDITOR=str(editor))
     kept = program(bench.root, "versions", "x", "--json").json["versions"][-1]["number"]
     assert said.code == 6
+    command = f"`runbook diff runbooks/x.py@{kept} runbooks/x.py`"
     assert said.err.splitlines()[:2] == [
         f"error: runbooks/x.py: it was saved by somebody else while you edited; your text is version {kept}",
-        f"  next: see what yours is missing: runbook diff runbooks/x.py@{kept} runbooks/x.py; resolve again",
+        f"  next: see what yours is missing: {command}; resolve again",
     ]
     assert "Quickly" in bench.text.read_text()
 
