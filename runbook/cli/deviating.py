@@ -31,7 +31,7 @@ def deviations(
     if patch and json:
         raise UsageError("--patch and --json do not go together")
     around = surroundings()
-    folder = names.require_execution(workspace(around), execution, cwd=around.cwd)
+    folder = names.require_execution(workspace(around), execution, cwd=around.cwd, preferred=names.has_begun)
     names.require_begun(folder)
     if patch:
         sys.stdout.buffer.write(

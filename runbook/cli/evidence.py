@@ -57,7 +57,7 @@ def audit(
     from runbook.verbs import names
 
     around = surroundings()
-    folder = names.require_execution(workspace(around), execution, cwd=around.cwd)
+    folder = names.require_execution(workspace(around), execution, cwd=around.cwd, preferred=names.has_begun)
     names.require_begun(folder)
     if output is not None or write:
         target = None if output is None else around.cwd / Path(output)

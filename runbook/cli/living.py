@@ -10,13 +10,14 @@ from runbook.errors import LockBusy, NotFoundError, UsageError
 
 app = typer.Typer(rich_markup_mode=None)
 
-Execution = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, or a unique part of it.")]
+Execution = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, a part of it, or `latest`.")]
 
 
 @app.command()
 def attach(
     execution: Annotated[
-        str | None, typer.Argument(metavar="EXECUTION", help="Its name or a part of it; none: list them.")
+        str | None,
+        typer.Argument(metavar="EXECUTION", help="Its name, a part of it, or `latest`; none: list them."),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Only look; any number may.")] = False,
     take: Annotated[bool, typer.Option("--take", help="Take over from whoever drives; recorded.")] = False,
@@ -126,7 +127,7 @@ def undo(execution: Execution) -> None:
 
     around = surroundings()
     here = workspace(around)
-    folder = names.require_execution(here, execution, cwd=around.cwd)
+    folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.has_begun)
     names.require_begun(folder)
     if not has_terminal():
         raise UsageError("there is no terminal to ask at", hint="run it from a terminal")

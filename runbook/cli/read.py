@@ -69,7 +69,7 @@ def show(name: Name, json: Json = False) -> None:
 
     around = surroundings()
     here = workspace(around)
-    execution = names.execution_named(here, name, cwd=around.cwd)
+    execution = names.execution_named(here, name, cwd=around.cwd, preferred=names.has_begun)
     if execution is not None:
         describe.execution(here, execution, json=json)
         return

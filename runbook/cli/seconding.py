@@ -11,7 +11,7 @@ from runbook.errors import DeclinedError, NotFoundError, UnavailableError, Usage
 
 app = typer.Typer(rich_markup_mode=None)
 
-Execution = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, or a unique part of it.")]
+Execution = Annotated[str, typer.Argument(metavar="EXECUTION", help="Its name, a part of it, or `latest`.")]
 
 
 @app.command()

@@ -230,7 +230,8 @@ def find(
     matching = [folder for each, folder in known.items() if name and name in each]
     if preferred is not None and len(matching) > 1:
         said = [preferred(folder) for folder in matching]
-        matching = [folder for folder, how in zip(matching, said, strict=True) if how == max(said)]
+        most = max(said)
+        matching = [folder for folder, how in zip(matching, said, strict=True) if how == most]
     if len(matching) == 1:
         return matching[0]
     if matching:

@@ -7,13 +7,16 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from runbook.errors import FormatError, NotFoundError, RunbookError, UsageError
-from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name
+from runbook.evidence.folder import ExecutionFolder, executions_below, is_execution_name, parse_id
 from runbook.evidence.folder import find as find_execution
+from runbook.evidence.plan import LIFE
+from runbook.evidence.start import parse as parse_start
 from runbook.system import files
 from runbook.text.includes import Tree
 from runbook.text.reader import read
@@ -27,6 +30,7 @@ LARGEST_BYTES = 64 << 20
 """What is read at all. A text above the reader's own limit is refused by it, and hides no other one."""
 LATEST = "latest"
 """What people type for the newest execution."""
+_START_LIMIT_BYTES = 1 << 20
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +165,11 @@ def lives(folder: ExecutionFolder) -> int:
     return 2 if folder.is_alive() else 1 if was_left(folder) else 0
 
 
+def has_begun(folder: ExecutionFolder) -> bool:
+    """What the verbs mean there that look at a run or undo it: no plan that nobody has run."""
+    return folder.start.exists() or folder.journal.exists()
+
+
 def was_left(folder: ExecutionFolder) -> bool:
     """What `resume` means there: begun, not sealed, and nobody runs it."""
     return folder.start.exists() and not folder.is_sealed() and not folder.is_alive()
@@ -171,7 +180,7 @@ def execution_named(
 ) -> ExecutionFolder | None:
     """The execution that `name` means: its folder's path, `latest`, its whole name, or a unique part of it
     that begins with its day (20261121). None when it does not look like one. `preferred`: which of
-    several is meant."""
+    several is meant; `latest` is the last of those to begin, and without it the last that was planned."""
     for start in (cwd, workspace.root):
         folder = Path(os.path.normpath(start / name))
         # By its name too: evidence without a plan is to be looked at, not to be overlooked.
@@ -183,15 +192,32 @@ def execution_named(
             raise NotFoundError(
                 "there are no executions yet", subject=name, hint="`runbook run NAME` makes one"
             )
-        return known[-1]
+        return known[-1] if preferred is None else _latest(known, preferred)
     if not _ID_PART.match(name):
         return None
     return find_execution(workspace.executions, name, preferred=preferred)
 
 
+def _latest(known: Sequence[ExecutionFolder], preferred: Meant) -> ExecutionFolder:
+    """The last to begin of those that are meant; where none is, of all that began; else the last plan."""
+    said = [(preferred(folder), has_begun(folder)) for folder in known]
+    most = max(said)
+    meant = [folder for folder, how in zip(known, said, strict=True) if how == most]
+    since = parse_id(meant[-1].id).started - LIFE  # what was planned earlier began before this was planned
+    return max((each for each in reversed(meant) if parse_id(each.id).started >= since), key=_began)
+
+
+def _began(folder: ExecutionFolder) -> datetime:
+    """When it began, as its start record says; what has none that can be read counts by its name."""
+    try:
+        return parse_start(files.read(folder.start, limit_bytes=_START_LIMIT_BYTES)).started
+    except RunbookError:
+        return parse_id(folder.id).started
+
+
 def require_begun(folder: ExecutionFolder) -> None:
     """Raise NotFoundError for a plan that nobody has run: it has no evidence, which is not damage."""
-    if not folder.start.exists() and not folder.journal.exists():
+    if not has_begun(folder):
         raise NotFoundError(
             "no run has begun here: there is neither a start.txt nor a journal",
             subject=folder.id,

@@ -82,7 +82,7 @@ def _named(
     paths: list[str] = []
     folders: list[ExecutionFolder] = []
     for name in asked.names:
-        execution = names.execution_named(workspace, name, cwd=around.cwd)
+        execution = names.execution_named(workspace, name, cwd=around.cwd, preferred=names.has_begun)
         if execution is None:
             paths.append(names.find_runbook(workspace, name, cwd=around.cwd))
         else:

@@ -35,3 +35,20 @@ def test_stopping_what_nobody_runs_says_how_it_stands(tmp_path: Path) -> None:
 
     assert said.code == 2
     assert f"`runbook show {folder.name}` says how it stands" in said.err
+
+
+def test_a_plan_that_nobody_ran_is_not_the_latest_run_and_runs_as_the_latest_plan(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %% one\nprint(1)\n")
+    ran = inside(tmp_path, "run", "x.py", "--unattended", "--env", "scratch", "--json").json["execution"]
+    assert inside(tmp_path, "plan", "x.py", "--unattended", "--env", "scratch").code == 0
+    name = Path(ran).name
+
+    assert name in inside(tmp_path, "audit", "latest").out
+    assert inside(tmp_path, "verify", "latest", "--json").json["executions"][0]["id"] == name
+    assert name in inside(tmp_path, "show", "latest").out
+    assert inside(tmp_path, "deviations", "latest").code == 0
+    assert name in inside(tmp_path, "resume", "latest", "--seal").err
+
+    planned = inside(tmp_path, "run", "latest", "--json").json["execution"]
+    assert planned != ran
+    assert Path(planned).name in inside(tmp_path, "audit", "latest").out

@@ -1,13 +1,16 @@
 """Names: a path, a slug, or a unique part of either; never a guess between two."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from runbook import workspace as workspaces
 from runbook.errors import FormatError, NotFoundError, UsageError
+from runbook.evidence import start
 from runbook.system import files
 from runbook.verbs import names
+from tests.evidence.test_start import a_start
 from tests.verbs.desk import PATH, Desk
 
 CELL = "# %%\nprint(1)\n"
@@ -163,6 +166,66 @@ def test_a_part_of_a_name_means_the_run_that_lives_or_the_one_that_was_left(desk
         with pytest.raises(NotFoundError, match="3 executions"):
             meant(part, names.lives)
         (left / "finish.txt").unlink()
+
+
+def planned(desk: Desk, day_and_time: str, *, begun: str | None = None, is_sealed: bool = False) -> Path:
+    """The folder of an execution, planned at this time of November 2026 and begun at that."""
+    name = f"202611{day_and_time}00Z-web-7f3a9c"
+    folder = desk.write(f"executions/2026-11/{name}/plan.json", "{}").parent
+    if begun is not None:
+        moment = datetime.strptime(f"202611{begun}", "%Y%m%dT%H%M").replace(tzinfo=UTC)
+        (folder / "start.txt").write_bytes(start.emit(a_start(id=name, started=moment)))
+    if is_sealed:
+        (folder / "finish.txt").write_text("x")
+    return folder
+
+
+def test_the_latest_run_is_the_last_that_began_and_the_latest_plan_the_last_that_was_made(
+    desk: Desk,
+) -> None:
+    first = planned(desk, "20T2350")
+    planned(desk, "21T1000", begun="21T1100", is_sealed=True)
+    late = planned(desk, "21T1010", begun="21T1230", is_sealed=True)
+    planned(desk, "21T1200", begun="21T1201", is_sealed=True)
+    plan = planned(desk, "21T1300")
+
+    def latest(preferred: names.Meant | None = None) -> Path:
+        return names.require_execution(desk.workspace, "latest", cwd=desk.root, preferred=preferred).path
+
+    assert latest() == plan
+    for meant in (names.has_begun, names.lives, names.was_left):  # none of these lives or was left
+        assert latest(meant) == late
+    left = planned(desk, "21T0900", begun="21T0901")
+    assert latest(names.was_left) == left
+    assert latest(names.has_begun) == late
+    with files.locked(left / "supervisor.lock"):
+        assert latest(names.lives) == left
+        assert latest(names.was_left) == late
+    (late / "start.txt").write_text("not one that we wrote")  # counts by its name
+    assert latest(names.has_begun).name == "20261121T120000Z-web-7f3a9c"
+    (first / "start.txt").write_bytes(start.emit(a_start(started=datetime(2026, 11, 21, 23, 49, tzinfo=UTC))))
+    assert latest(names.has_begun) == first  # a plan lives for a day
+
+
+def test_a_part_of_a_name_means_a_run_rather_than_a_plan(desk: Desk) -> None:
+    begun = planned(desk, "21T1000", begun="21T1100")
+    planned(desk, "21T1001")
+
+    def meant(preferred: names.Meant | None) -> Path:
+        return names.require_execution(desk.workspace, "web", cwd=desk.root, preferred=preferred).path
+
+    assert meant(names.has_begun) == begun
+    with pytest.raises(NotFoundError, match="2 executions"):
+        meant(None)
+
+
+def test_where_nothing_was_run_the_latest_is_a_plan(desk: Desk) -> None:
+    planned(desk, "21T0900")
+    last = planned(desk, "21T1000")
+    folder = names.require_execution(desk.workspace, "latest", cwd=desk.root, preferred=names.has_begun)
+    assert folder.path == last
+    with pytest.raises(NotFoundError, match="no run has begun here"):
+        names.require_begun(folder)
 
 
 def test_no_execution_yet_is_said(desk: Desk) -> None:
