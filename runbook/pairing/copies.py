@@ -3,8 +3,10 @@
 A copy that somebody wrote remarks into is never taken away. Each one is a version, too.
 """
 
+import contextlib
+
 from runbook.canonical import digest
-from runbook.errors import NotFoundError, StoreDamaged
+from runbook.errors import ExistsError, NotFoundError, StoreDamaged
 from runbook.pairing.conflicts import copy_name, copy_text, dispute_hash
 from runbook.pairing.flow import Flow
 from runbook.pairing.observe import TEXT_LIMIT_BYTES
@@ -26,7 +28,8 @@ def conflict_copy(session: Session, view: View, found: Flow) -> str:
     if not session.options.check:
         data = copy_text(pair.name, pair.notebook_name, found)
         session.keep_version(pair, data, "conflict copy")
-        files.replace(session.place.root / name, data)
+        with contextlib.suppress(ExistsError):  # made a moment ago, by a sync that got no further
+            files.create(session.place.root / name, data)
     return name
 
 

@@ -16,7 +16,7 @@ import msgspec
 from runbook.decoding import decode_json
 from runbook.errors import LockBusy, NotFoundError, RunbookError, UnavailableError
 from runbook.instants import stamp
-from runbook.pairing.observe import look
+from runbook.pairing.observe import look, may_be_there
 from runbook.pairing.places import Place
 from runbook.pairing.state import State
 from runbook.pairing.told import Told
@@ -139,9 +139,9 @@ def _status(watching: Watching, owner: Owner) -> Status:
 
 
 def _is_in_place(place: Place, lock: int) -> bool:
-    """Whether the lock that we hold is the one that others see."""
+    """Whether the lock that we hold is the one that others see, as far as the disk tells."""
     seen, ours = look(lock_path(place)), os.fstat(lock)
-    return seen is not None and seen.inode == ours.st_ino
+    return may_be_there(lock_path(place)) if seen is None else seen.inode == ours.st_ino
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Keeping the store within its limits: old versions go, once a day, and never one that a pair needs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from runbook.errors import NotFoundError, RunbookError
 from runbook.instants import parse_stamp, stamp
@@ -26,20 +27,25 @@ def keep_within(session: Session, limits: Limits | None = None) -> Swept:
 
 
 def keep_within_daily(session: Session) -> Swept | None:
-    """`keep_within`, if the last time was a day ago; None otherwise, and when the store is damaged: that is
-    the check-up's to say, and no reason to fail a sync. Where the last time is longer ago than versions live,
-    the clock may be wrong, and all of them would go at once: it must still say so a day later."""
+    """`keep_within`, if the last time was a day ago; None otherwise, and when the store is damaged or does
+    not answer: that is the check-up's to say, and no reason to fail a sync. Where the last time is longer ago
+    than versions live, the clock may be wrong, and all of them would go at once: it must still say so a day
+    later."""
     mark = session.place.store / "swept"
     try:
-        last = parse_stamp(files.read(mark, limit_bytes=99).decode("ascii", "replace").strip())
-    except (NotFoundError, ValueError):
-        last = None
-    if last is not None and timedelta(0) <= session.now - last < _EVERY:
-        return None
-    try:
+        last = _last(mark)
+        if last is not None and timedelta(0) <= session.now - last < _EVERY:
+            return None
         files.replace(mark, f"{stamp(session.now)}\n".encode("ascii"))
         if last is not None and session.now - last > Limits().age:
             return None
         return keep_within(session)
     except RunbookError:
+        return None
+
+
+def _last(mark: Path) -> datetime | None:
+    try:
+        return parse_stamp(files.read(mark, limit_bytes=99).decode("ascii", "replace").strip())
+    except (NotFoundError, ValueError):
         return None

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from runbook.canonical import digest
-from runbook.errors import NotFoundError, RunbookError
+from runbook.errors import DamagedError, InputError, NotFoundError
 from runbook.pairing.notebooks import Notebook
-from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES, look, parse_notebook
+from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES, may_be_there, parse_notebook
 from runbook.pairing.places import Pair
 from runbook.pairing.session import Session
 from runbook.pairing.state import Record
@@ -28,6 +28,8 @@ def renamed(session: Session, gone: Sequence[Record], fresh: Sequence[Pair]) -> 
     2. The notebook went along: it left the old place, and stands at the new one with the same bytes, or with
        more than half of its cells by their ids.
     3. The same front matter, and more than half of its cells as they were.
+
+    Raises StorageError where a disk does not answer, naming what: then nobody knows.
     """
     left, targets = {record.name: record for record in gone}, {pair.name: pair for pair in fresh}
     found: list[tuple[Record, Pair]] = []
@@ -38,6 +40,11 @@ def renamed(session: Session, gone: Sequence[Record], fresh: Sequence[Pair]) -> 
         if not left or not targets:
             break
     return found
+
+
+def last_text(record: Record) -> str | None:
+    """What the text said when it was last there: one that was told to be gone may come back elsewhere."""
+    return record.text or record.base_text
 
 
 def _agreed(before: _Marks, now: _Marks) -> list[tuple[str, str]]:
@@ -68,7 +75,7 @@ def _holders(marks: _Marks) -> dict[Hashable, list[str]]:
 
 
 def _bytes_of(session: Session, gone: Iterable[Record], fresh: Iterable[Pair]) -> tuple[_Marks, _Marks]:
-    before = {record.name: Counter[Hashable]([record.text]) for record in gone}
+    before = {record.name: Counter[Hashable]([last_text(record)]) for record in gone}
     texts = ((pair.name, _read(session, pair.name, TEXT_LIMIT_BYTES)) for pair in fresh)
     return before, {name: Counter[Hashable]([digest(data)]) for name, data in texts if data is not None}
 
@@ -81,7 +88,7 @@ def _notebooks_of(session: Session, gone: Iterable[Record], fresh: Iterable[Pair
             now[pair.name] = _notebook_marks(data)
     before: dict[str, Counter[Hashable]] = {}
     for record in gone if now else ():
-        if look(session.place.root / record.notebook_name) is None:
+        if not may_be_there(session.place.root / record.notebook_name):
             data = _kept(session, record.notebook)
             before[record.name] = _notebook_marks(data) if data is not None else Counter()
     return before, now
@@ -95,7 +102,7 @@ def _notebook_marks(data: bytes) -> Counter[Hashable]:
 
 
 def _cells_of(session: Session, gone: Iterable[Record], fresh: Iterable[Pair]) -> tuple[_Marks, _Marks]:
-    before = {record.name: _text_marks(_kept(session, record.text)) for record in gone}
+    before = {record.name: _text_marks(_kept(session, last_text(record))) for record in gone}
     return before, {pair.name: _text_marks(_read(session, pair.name, TEXT_LIMIT_BYTES)) for pair in fresh}
 
 
@@ -123,12 +130,12 @@ def _front_matter(lines: Sequence[str]) -> tuple[str, ...]:
 def _kept(session: Session, name: str | None) -> bytes | None:
     try:
         return None if name is None else session.store.get(name)
-    except RunbookError:
+    except (NotFoundError, DamagedError):
         return None
 
 
 def _read(session: Session, name: str, limit_bytes: int) -> bytes | None:
     try:
         return files.read(session.place.root / name, limit_bytes=limit_bytes)
-    except (NotFoundError, RunbookError):
+    except InputError:  # not there, too large, no file
         return None

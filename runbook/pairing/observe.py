@@ -12,7 +12,7 @@ from runbook.pairing.notebooks import Notebook, read_notebook
 from runbook.pairing.places import Place
 from runbook.pairing.reports import Problem
 from runbook.pairing.texts import Text, Unreadable
-from runbook.system import clock
+from runbook.system import clock, files
 from runbook.system.swap import Stamp, snapshot, stamp_of
 
 TEXT_LIMIT_BYTES = 16 << 20
@@ -45,6 +45,28 @@ def look(path: Path) -> Stamp | None:
         return stamp_of(os.stat(path))  # noqa: PTH116 - a third of Path.stat's time, twice per pair
     except OSError:
         return None
+
+
+def is_gone(path: Path) -> bool:
+    """Whether nothing stands there. Raises StorageError where the disk does not tell: what follows from a
+    file's absence must not be done then."""
+    with files.storage_errors(path):
+        try:
+            os.stat(path)  # noqa: PTH116 - as above
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+    return False
+
+
+def may_be_there(path: Path) -> bool:
+    """Whether something stands there, or nobody knows."""
+    try:
+        return not is_gone(path)
+    except StorageError:
+        return True
 
 
 def real_path(place: Place, name: str) -> Path:

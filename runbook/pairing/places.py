@@ -52,7 +52,8 @@ def place(root: Path, *, env: Mapping[str, str]) -> Place:
 
 def _may_have_git(root: Path) -> bool:
     """Spares a process where no folder above has a `.git`; git itself gives the answer where one has."""
-    return any((folder / ".git").exists() for folder in (root, *root.parents))
+    with files.storage_errors(root):
+        return any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
 def pair_of(root: Path, name: str, *, template: str | None) -> Pair:
@@ -90,7 +91,9 @@ def find_pairs(root: Path, *, folders: Sequence[str], template: str | None) -> t
     found: set[str] = set()
     for folder in folders:
         top = root / folder
-        if top.is_dir():
+        with files.storage_errors(top):
+            is_there = top.is_dir()
+        if is_there:
             found.update(_texts(root, str(top)))
     return tuple(pair_of(root, name, template=template) for name in sorted(found))
 

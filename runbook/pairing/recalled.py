@@ -5,7 +5,7 @@ The state may go at any moment, the store does not: each notebook that a sync re
 
 from collections.abc import Iterator, Mapping
 
-from runbook.errors import RunbookError
+from runbook.errors import DamagedError, InputError
 from runbook.pairing.notebooks import Notebook
 from runbook.pairing.observe import parse_notebook
 from runbook.pairing.outputs import recalled_makers
@@ -26,7 +26,7 @@ def _seen(session: Session, name: str) -> Iterator[tuple[Notebook, bool]]:
     damaged or gone is left out: the next one of ours says what it said."""
     try:
         kept = [each for each in session.store.history(name) if each.label.startswith("notebook ")]
-    except RunbookError:
+    except (InputError, DamagedError):
         return
     left = _MOST_BYTES
     first = len(kept)
@@ -36,7 +36,7 @@ def _seen(session: Session, name: str) -> Iterator[tuple[Notebook, bool]]:
     for each in kept[first:]:
         try:
             found = parse_notebook(session.store.get(each.digest))
-        except RunbookError:
+        except (InputError, DamagedError):
             continue
         if isinstance(found, Notebook):
             yield found, each.label == "notebook written"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from runbook.errors import ExistsError, NotFoundError, StorageError
+from runbook.errors import ExistsError, NotFoundError
 from runbook.system import files
 from runbook.system.swap import Stamp
 
@@ -163,6 +163,10 @@ class State:
     def forget(self, name: str) -> None:
         self._append([_Line(forget=name)], durable=False)
 
+    def follow(self, before: str, record: Record) -> None:
+        """The pair `before` goes by `record.name` now. In one write: half of it would forget the pair."""
+        self._append([_Line(record=record), _Line(forget=before)], durable=False)
+
     def _append(self, lines: Sequence[_Line], *, durable: bool) -> None:
         if not lines:
             return
@@ -172,7 +176,7 @@ class State:
                 log = files.Appender(self._log, resume=True)
             except NotFoundError:
                 log = files.Appender(self._log)
-            with log:
+            with log, files.storage_errors(self._log):
                 if self._log.stat().st_size > self._offset:
                     # A kill cut the last line off: it stays alone, and counts for nothing.
                     data = b"\n" + _encoded(_Line(cut=True)) + data
@@ -186,9 +190,10 @@ class State:
     def mend(self) -> str | None:
         """Set a damaged log aside and go on with the lines that can be read. What happened, in words; None
         when all is well. What those lines said is found anew from the contents of both sides."""
-        if not self._log.exists():
-            newer = sorted(self.folder.glob(_LOGS))
-            return f"{newer[-1]} is a newer runbook's: all pairs are compared anew" if newer else None
+        with files.storage_errors(self._log):
+            if not self._log.exists():
+                newer = sorted(self.folder.glob(_LOGS))
+                return f"{newer[-1]} is a newer runbook's: all pairs are compared anew" if newer else None
         if not self.is_damaged:
             return None
         with self.locked():
@@ -214,23 +219,22 @@ def _encoded(line: _Line) -> bytes:
 
 
 def _make(folder: Path) -> None:
-    if folder.is_dir():
-        return
+    with files.storage_errors(folder):
+        if folder.is_dir():
+            return
     files.make_folder(folder)
     with contextlib.suppress(ExistsError):
         files.create(folder / "README.txt", _README.encode("ascii"))
 
 
 def pinned(states: Path) -> frozenset[str]:
-    """Every digest that the state of any work tree needs (`states` is the folder above `Place.state`)."""
+    """Every digest that the state of any work tree needs (`states` is the folder above `Place.state`). Raises
+    StorageError when one cannot be read: what it needs is then not known, and nothing may go."""
     found: set[str] = set()
     with files.storage_errors(states):
         folders = [entry for entry in states.iterdir() if (entry / _LOG).is_file()] if states.is_dir() else []
     for folder in folders:
-        try:
-            state = State(folder)
-        except StorageError:
-            continue
+        state = State(folder)
         for record in [*state.records.values(), *(intent.record for intent in state.intents.values())]:
             found |= {record.text, record.notebook, record.base_text, record.base_notebook} - {None}  # type: ignore[arg-type]
     return frozenset(found)

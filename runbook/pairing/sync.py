@@ -14,7 +14,7 @@ import msgspec
 
 from runbook.errors import ChangedMeanwhile, RunbookError
 from runbook.pairing.keeping import keep_within_daily
-from runbook.pairing.observe import look
+from runbook.pairing.observe import look, may_be_there
 from runbook.pairing.places import Pair, Place
 from runbook.pairing.renames import follow_renames
 from runbook.pairing.reports import PairReport, Problem
@@ -22,7 +22,7 @@ from runbook.pairing.round import sync_once
 from runbook.pairing.session import Options, Session
 from runbook.pairing.state import Record
 from runbook.pairing.writing import Write, finish, keep_leftovers, write_all
-from runbook.system import clock
+from runbook.system import clock, files
 from runbook.system.swap import Fault, no_fault
 
 _TRIES = 8
@@ -46,7 +46,7 @@ def sync_named(
     session = Session(place, now=now, options=options)
     session.mend()
     renamed = follow_renames(session, among, only=[pair.name for pair in pairs])
-    moved = {report.name: report for report in renamed}
+    moved = {report.name: report for report in renamed.reports}
     return tuple(
         moved[pair.name]
         if pair.name in moved and not moved[pair.name].is_settled
@@ -83,7 +83,9 @@ def sync_in_session(
         for name in sorted(session.state.intents):
             record = session.state.intents[name].record
             _finish(session, Pair(name=name, notebook_name=record.notebook_name))
-    moved = {report.name: report for report in follow_renames(session, pairs)}
+    renamed = follow_renames(session, pairs)
+    moved = {report.name: report for report in renamed.reports}
+    without = {*without, *renamed.waiting}
     settled = {name: report for name, report in moved.items() if not report.is_settled}
     named = {pair.name for pair in pairs}
     everyone = [*pairs, *(pair for pair in _known_pairs(session) if pair.name not in named)]
@@ -110,7 +112,7 @@ def is_nothing(session: Session, pair: Pair) -> bool:
     if pair.name in session.state.records or pair.name in session.state.intents:
         return False
     root = session.place.root
-    return look(root / pair.name) is None and look(root / pair.notebook_name) is None
+    return not may_be_there(root / pair.name) and not may_be_there(root / pair.notebook_name)
 
 
 def sync_in(session: Session, pair: Pair) -> PairReport | None:
@@ -144,8 +146,9 @@ def _attempt(
     for pair in pairs:
         reports.pop(pair.name, None)
         try:
-            note = _tidied(session, pair)
-            found = sync_once(session, pair)
+            with files.storage_errors(session.place.root / pair.name):
+                note = _tidied(session, pair)
+                found = sync_once(session, pair)
         except RunbookError as error:
             reports[pair.name] = _blocked(pair, error)
             continue
@@ -168,12 +171,10 @@ def _written(session: Session, pairs: Sequence[Pair], writes: Sequence[Write]) -
     """Versions, then files, then records. Where that fails (the disk is full) for all of them: what was not
     kept as a version must not be remembered as seen, or it would never be kept."""
     try:
-        if writes:
-            wrong = write_all(session, writes)
-        else:
+        with files.storage_errors(session.place.root):
+            wrong = write_all(session, writes) if writes else {}
             session.flush_versions()
-            wrong = {}
-        session.flush_records()
+            session.flush_records()
     except RunbookError as error:
         session.forget_records()
         return {pair.name: error for pair in pairs}
@@ -244,7 +245,9 @@ def _collisions(session: Session, pairs: Sequence[Pair]) -> dict[Pair, PairRepor
     if not found:
         return {}
     root = session.place.root
-    return _colliding([pair for pair in pairs if look(root / pair.name) or look(root / pair.notebook_name)])
+    return _colliding(
+        [pair for pair in pairs if may_be_there(root / pair.name) or may_be_there(root / pair.notebook_name)]
+    )
 
 
 def _colliding(pairs: Sequence[Pair]) -> dict[Pair, PairReport]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from runbook.canonical import digest
-from runbook.errors import NotFoundError, RunbookError, StoreDamaged
+from runbook.errors import NotFoundError, RunbookError, StorageError, StoreDamaged
 from runbook.pairing.observe import NOTEBOOK_LIMIT_BYTES, TEXT_LIMIT_BYTES, Side, observe, real_path
 from runbook.pairing.places import Pair
 from runbook.pairing.session import Session
@@ -99,7 +99,7 @@ def _sync_names(writes: Sequence[Write], wrong: Mapping[str, RunbookError]) -> N
     with contextlib.suppress(NotFoundError):  # gone again: somebody deleted it meanwhile
         files.make_durable([side.path for side, _ in sides if side.digest is None])
     for folder in sorted({side.path.parent for side, _ in sides}):
-        if folder.is_dir():
+        with contextlib.suppress(NotFoundError):
             files.sync_folder(folder)
 
 
@@ -195,13 +195,22 @@ def keep_leftovers(session: Session, pair: Pair) -> int:
     count = 0
     for name in (pair.name, pair.notebook_name):
         path = real_path(session.place, name)
-        if not path.parent.is_dir():
-            continue
-        for left in list(files.leftovers(path.parent)):
+        for left in _leftovers(path.parent):
             if left.name.startswith(f".{path.name[:100]}.runbook-"):
                 _keep_leftover(session, pair, left)
                 count += 1
     return count
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    try:
+        return list(files.leftovers(folder))
+    except NotFoundError:
+        return []
+    except StorageError as error:
+        if isinstance(error.__cause__, NotADirectoryError):
+            return []
+        raise
 
 
 def _keep_leftover(session: Session, pair: Pair, left: Path) -> None:

@@ -88,7 +88,9 @@ def _history(store: Store, key: str, data: bytes, whole: set[str]) -> tuple[list
 def tidy(backend: Folder, *, before: datetime) -> Iterator[Finding]:
     """Remove what writers that were killed before `before` left behind in the folder, naming each file."""
     for path in list(backend.leftovers()):
-        if path.lstat().st_mtime < before.timestamp():
+        with files.storage_errors(path):
+            is_old = path.lstat().st_mtime < before.timestamp()
+        if is_old:
             files.remove(path)
             yield Finding(
                 kind="leftover", subject=path.relative_to(backend.root).as_posix(), message="removed"

@@ -76,7 +76,7 @@ class Folder:
         found: list[Item] = []
         top = self.root / prefix.rpartition("/")[0]
         with files.storage_errors(top):
-            for folder, _, names in os.walk(top):
+            for folder, _, names in os.walk(top, onerror=_unless_gone):
                 above = os.path.relpath(folder, self.root)
                 for name in names:
                     key = f"{above}/{name}"
@@ -126,7 +126,9 @@ class Folder:
 
     def ensure_durable(self, keys: Collection[str]) -> None:
         for key in keys:
-            if not self._path(key).exists():
+            with files.storage_errors(key):
+                is_there = self._path(key).exists()
+            if not is_there:
                 raise NotFoundError("no such object", subject=key)
         files.make_durable([self._path(key) for key in keys])
 
@@ -136,11 +138,13 @@ class Folder:
 
     def leftovers(self) -> Iterator[Path]:
         """Temporary files of writers that were killed."""
-        for folder, _, _ in os.walk(self.root):
+        for folder, _, _ in os.walk(self.root, onerror=_unless_gone):
             yield from files.leftovers(Path(folder))
 
     def _make_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
+        with files.storage_errors(folder):
+            is_there = folder.is_dir()
+        if not is_there:
             _open(self.root, tell=self._tell)  # somebody may have taken the whole store away meanwhile
             files.make_folder(folder)
 
@@ -148,11 +152,19 @@ class Folder:
         return self.root.joinpath(*require_key(key).split("/"))
 
 
+def _unless_gone(error: OSError) -> None:
+    """A folder that is not listed hides what is in it: a sweep would take it for what nobody needs."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def _open(root: Path, *, tell: Callable[[str], None] = nobody) -> None:
     """Make what is missing, several openers at once included; refuse what this program does not know."""
     line = _format_line(root)
     if line is None:
-        if not (root / "objects").is_dir():
+        with files.storage_errors(root):
+            is_new = not (root / "objects").is_dir()
+        if is_new:
             _make(root)
         line = _format_line(root)  # also when somebody else made it all meanwhile
     number = (line or "").removeprefix(_FORMAT_LINE).strip()

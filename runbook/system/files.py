@@ -35,6 +35,9 @@ _HINTS = {
     errno.EACCES: "this user may not do that here: look at owner and mode",
     errno.EPERM: "this user may not do that here: look at owner and mode",
     errno.EIO: "the disk reports an error: look at the system's log",
+    errno.ESTALE: "the file server does not know this file any more: look again, or mount it anew",
+    errno.EMFILE: "this process has too many files open: raise its limit (ulimit -n)",
+    errno.ENFILE: "the system has too many files open: close some programs",
 }
 
 
@@ -305,11 +308,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(folder)
 
 
 class Appender:
@@ -366,10 +365,11 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
     with storage_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise LockBusy("another process holds this lock", subject=str(path)) from error
+        with storage_errors(path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                raise LockBusy("another process holds this lock", subject=str(path)) from error
         yield descriptor
     finally:
         os.close(descriptor)
@@ -387,9 +387,12 @@ def is_locked(path: Path) -> bool:
                 return False
             raise
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with storage_errors(path):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except StorageError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            return True
+        raise
     finally:
         os.close(descriptor)
     return False

@@ -15,6 +15,7 @@ from runbook.pairing.state import State
 from runbook.pairing.sync import sync_all, sync_named
 from runbook.store.folder import nobody
 from runbook.store.store import open_store
+from runbook.system import files
 from runbook.verbs import names
 from runbook.workspace import Surroundings, Workspace
 
@@ -29,11 +30,12 @@ def pairs_of(workspace: Workspace) -> tuple[Pair, ...]:
     if not workspace.loose:
         settings = workspace.settings
         return find_pairs(workspace.root, folders=settings.runbooks, template=settings.pairs)
-    found = sorted(
-        entry.name
-        for entry in workspace.root.iterdir()
-        if entry.suffix == ".py" and not is_ignored(entry.name) and entry.is_file()
-    )
+    with files.storage_errors(workspace.root):
+        found = sorted(
+            entry.name
+            for entry in workspace.root.iterdir()
+            if entry.suffix == ".py" and not is_ignored(entry.name) and entry.is_file()
+        )
     return tuple(pair_of(workspace.root, name, template=BESIDE) for name in found)
 
 
