@@ -1,7 +1,6 @@
 """`resolve`: a person says whose version of what is disputed counts; the other stays in the history."""
 
 import contextlib
-import shlex
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,8 @@ from runbook.pairing.resolve import resolve as settle
 from runbook.pairing.session import Options
 from runbook.pairing.state import State
 from runbook.pairing.sync import sync_pair
-from runbook.system import files, processes
+from runbook.system import files
+from runbook.verbs.editor import open_in_editor
 from runbook.verbs.sync import pair_named, place_of
 from runbook.workspace import Surroundings, Workspace
 
@@ -54,8 +54,7 @@ def _is_there(place: Place, name: str | None) -> bool:
 
 
 def _edited(place: Place, pair: Pair, around: Surroundings) -> Edited:
-    words = around.env.get("VISUAL") or around.env.get("EDITOR")
-    if not words:
+    if not (around.env.get("VISUAL") or around.env.get("EDITOR")):
         raise UsageError(
             "neither VISUAL nor EDITOR is set", subject=pair.name, hint="or: --take text|notebook|both"
         )
@@ -67,10 +66,9 @@ def _edited(place: Place, pair: Pair, around: Surroundings) -> Edited:
     with tempfile.TemporaryDirectory(prefix="runbook-resolve-") as folder:
         copy = Path(folder) / Path(pair.name).name
         files.create(copy, text, mode=0o600, durable=False)
-        shown = [str(copy)]
-        if record is not None and record.conflict is not None and _is_there(place, record.conflict):
-            shown.append(str(place.root / record.conflict))
-        processes.attend([*shlex.split(words), *shown], env=around.env)
+        conflict = record.conflict if record is not None else None
+        beside = (place.root / conflict,) if conflict is not None and _is_there(place, conflict) else ()
+        open_in_editor(copy, env=around.env, subject=pair.name, beside=beside)
         edited = files.read(copy, limit_bytes=TEXT_LIMIT_BYTES)
     if edited == text:
         raise DeclinedError(

@@ -228,6 +228,22 @@ def test_a_folder_that_is_no_execution_is_called_a_folder(call: Caller, tmp_path
         assert said.json["error"]["message"] == "a folder, and neither a runbook nor an execution"
 
 
+@pytest.mark.parametrize("name", ["VISUAL", "EDITOR"])
+def test_an_editor_that_is_not_there_is_to_be_named_anew_not_to_be_installed(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv(name, "/no/such/ed --wait")
+    said = call(tmp_path, "edit", "x")
+
+    assert said.code == 6
+    assert said.err == (
+        "error: x.py: /no/such/ed is not installed\n"
+        f"  next: {name} names it: set that to an editor that is there\n"
+    )
+
+
 def test_a_runbook_with_nothing_to_run_is_named(call: Caller, tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text("# %% [markdown]\n# # Nothing\n")
     said = call(tmp_path, "plan", "x")

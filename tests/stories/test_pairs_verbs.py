@@ -185,6 +185,13 @@ def test_an_editor_that_changes_nothing_decides_nothing(bench: Bench) -> None:
         2,
         "error: runbooks/x.py: neither VISUAL nor EDITOR is set",
     )
+    for editor, code, words in (
+        ("vim '", 2, 'error: the editor "vim \'" is not a command: No closing quotation'),
+        ("/no/such/ed", 6, "error: runbooks/x.py: /no/such/ed is not installed"),
+        ("false", 6, "error: runbooks/x.py: the editor ended with 1: false"),
+    ):
+        said = program(bench.root, "resolve", "x", "--take", "edit", EDITOR=editor, VISUAL="")
+        assert (said.code, said.err.splitlines()[0]) == (code, words)
 
 
 def test_versions_restore_and_diff(bench: Bench, call: Caller) -> None:
