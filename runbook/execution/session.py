@@ -7,6 +7,7 @@ missed. Losing the session loses nothing: the run goes on, or its question waits
 import contextlib
 import select
 import socket
+import struct
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -274,7 +275,8 @@ def command(execution: Path, *, who: str, what: What, words: str = "") -> None:
 
 def _say(execution: Path, who: str, message: Command | Confirm, *, seconds: float) -> None:
     """Say one thing without a visit, and hear that it was taken."""
-    connection = _meet(execution, Hello(who=who, mode="command"))
+    hello = Hello(who=who, mode="command")
+    connection = _meet(execution, hello, seconds=min(seconds, _HELLO_SECONDS))
     try:
         connection.send(message)
         answer = connection.receive(seconds=seconds)
@@ -296,37 +298,49 @@ def _say(execution: Path, who: str, message: Command | Confirm, *, seconds: floa
         raise RefusedError(words, subject=execution.name)
 
 
-def _meet(execution: Path, hello: Hello) -> "_Connection":
+def _meet(execution: Path, hello: Hello, *, seconds: float = _HELLO_SECONDS) -> "_Connection":
     """Connect and be let in. Raises NotFoundError, LockBusy, RefusedError, UnavailableError."""
     folder = ExecutionFolder(execution)
     held = lease.read(folder)
-    connection = _Connection(held.socket, supervisor=held.supervisor, subject=folder.id)
+    connection = _Connection(held, subject=folder.id, seconds=seconds)
     try:
         connection.send(hello)
-        answer = connection.receive(seconds=_HELLO_SECONDS)
+        answer = connection.receive(seconds=seconds)
         if isinstance(answer, Away):
             raise error_of(Failure(code=answer.code, message=answer.words, subject=folder.id))
         if not isinstance(answer, Welcome):
-            raise UnavailableError("the supervisor does not answer", subject=folder.id)
+            raise _unanswered(folder.id)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-class _Connection:
-    """The socket to the supervisor, one message at a time."""
+def _unanswered(subject: str) -> UnavailableError:
+    hint = "try again; `runbook status` names its process, should it be stuck"
+    return UnavailableError("the supervisor does not answer", subject=subject, hint=hint)
 
-    def __init__(self, path: str, *, supervisor: int, subject: str) -> None:
+
+class _Connection:
+    """The socket to the supervisor, one message at a time. `seconds`: how long it may take to be accepted, or
+    to send."""
+
+    def __init__(self, held: lease.Lease, *, subject: str, seconds: float) -> None:
         self._subject = subject
         self._pending = b""
         self.is_gone = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.connect(path)
-            if peer_of(self._socket).pid != supervisor:
+            # Where many wait already, the system lets a caller wait as long as it would for sending.
+            limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._socket.connect(held.socket)
+            if peer_of(self._socket).pid != held.supervisor:
                 # Somebody else listens there: what a step puts in the socket's place is not talked to.
-                raise UnavailableError("another process listens on this run's socket", subject=path)
+                raise UnavailableError("another process listens on this run's socket", subject=held.socket)
+        except BlockingIOError as error:
+            self._socket.close()
+            raise _unanswered(subject) from error
         except OSError as error:
             self._socket.close()
             raise lease.nobody(subject) from error
@@ -338,8 +352,8 @@ class _Connection:
         return self._socket.fileno()
 
     def send(self, message: FromTerminal) -> None:
-        """Say something; silent when the supervisor is gone, which `receive` tells."""
-        with contextlib.suppress(ConnectionError):
+        """Say something; silent when the supervisor is gone or takes nothing, which `receive` tells."""
+        with contextlib.suppress(ConnectionError, BlockingIOError):
             self._socket.sendall(messages.encode(message))
 
     def receive(self, pressed: CtrlC | None = None, *, seconds: float | None = None) -> FromSupervisor | None:

@@ -73,6 +73,28 @@ def test_a_run_that_ends_before_it_heard_says_so(home: Path) -> None:
     assert caught.value.hint == f"`runbook show {execution.name}` says how"
 
 
+def test_a_supervisor_that_lets_nobody_in_leaves_nobody_hanging(home: Path) -> None:
+    """It stands still, and so many have called already that the system lets the next one wait."""
+    execution = home / "20261121T001205Z-x-7f3a9c"
+    execution.mkdir(parents=True)
+    with (
+        contextlib.ExitStack() as callers,
+        socket.socket(socket.AF_UNIX) as listener,
+        lease.hold(ExecutionFolder(execution)) as held,
+    ):
+        listener.bind(str(home / "s"))
+        listener.listen(0)
+        held.write(lease.Lease(supervisor=os.getpid(), socket=str(home / "s")))
+        for said in ("let in by the system, and never answered", "not even let in"):
+            with pytest.raises(UnavailableError, match="the supervisor does not answer") as caught:
+                confirm(execution)
+            assert caught.value.hint is not None, said
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                caller.connect(str(home / "s"))
+
+
 @pytest.mark.parametrize("words", ["heard", "bob@example.com is not in sre (ask somebody of sre)"])
 def test_what_the_supervisor_says_is_what_counts(home: Path, words: str) -> None:
     refused: Sequence[str] = ()

@@ -390,7 +390,7 @@ def test_a_command_that_nobody_heard_is_not_taken_for_heard(stage: Stage) -> Non
         connection = session._meet(execution, Hello(who="boss@there", mode="command"))
         stage.kill_supervisor(execution)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "_meet", lambda *_: connection)
+            patch.setattr(session, "_meet", lambda *_, **__: connection)
             with pytest.raises(UnavailableError, match="did not say that it heard"):
                 command(execution, who="boss@there", what="stop")
 
