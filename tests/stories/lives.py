@@ -26,8 +26,9 @@ from runbook.evidence.verification import verify_execution
 from runbook.execution import launch, lease
 from runbook.execution.kernel_messages import read_parts
 from runbook.execution.questions import Choice, Question
+from runbook.execution.session import Session
 from runbook.execution.spool import SpoolReader
-from tests.execution.staging import Script, Stage, until
+from tests.execution.staging import PATIENCE_SECONDS, Script, Stage, until
 
 ROOT = Path(__file__).parents[2]
 VICTIMS = ("terminal", "supervisor", "kernel", "child", "both", "run", "hung up")
@@ -61,43 +62,75 @@ TEXT = """
         print("three", n, flush=True)
         time.sleep(0.003)
 """
-SET_UP = ("ready", "tools")
+SET_UP = ("given", "injected-parameters", "ready", "tools")
 LINES = {"one": 300, "two": 60, "three": 60}
+
+
+class Kind:
+    """What kind of run a life is of. `text` is what runs, `lines` what its steps say; in an `attended` one
+    somebody answers from the beginning. Others differ in these (`kinds`)."""
+
+    text = TEXT
+    lines: Mapping[str, int] = LINES
+    attended = False
+
+    def arrange(self, stage: Stage) -> None:
+        """What has to be there before the run."""
+
+    def plan(self, stage: Stage) -> Path:
+        return stage.plan(self.text, unattended=not self.attended)
+
+    def operator(self, stage: Stage, folder: ExecutionFolder) -> Script:
+        """Whoever sits at the terminal."""
+        return Script(go_on)
+
+    def look(self, stage: Stage, said: str) -> None:
+        """What must hold at any moment. `said`: what the terminals got to see."""
+
+    def require(self, execution: Path) -> None:
+        """What must hold, besides, of a run that is over."""
 
 
 class Life:
     """One run, from its beginning on. `begin` it, `strike`, then `end` it."""
 
-    def __init__(self, stage: Stage, victim: str) -> None:
+    def __init__(self, stage: Stage, victim: str, kind: Kind | None = None) -> None:
         self._stage = stage
         self._victim = victim
+        self._kind = kind or Kind()
         self._terminal: subprocess.Popen[bytes] | None = None
+        self._chair: threading.Thread | None = None
+        self._operators: list[Script] = []
+        self._before: set[Path] = set()
+        self._screen = stage.root.parent / "screen"
 
     @property
     def folder(self) -> ExecutionFolder | None:
         """The execution's folder, once there is one."""
-        found = [path.parent for path in self._stage.root.glob("executions/*/*/plan.json")]
+        found = [each for each in self._planned() if each not in self._before]
         return ExecutionFolder(found[0]) if found else None
+
+    def _planned(self) -> list[Path]:
+        return [path.parent for path in self._stage.root.glob("executions/*/*/plan.json")]
 
     @contextlib.contextmanager
     def begun(self) -> Iterator[None]:
         """Begin: by the program itself where that is to be killed, else from here, with a terminal apart."""
+        self._kind.arrange(self._stage)
+        self._before = {*self._planned()}
         if self._victim in ("run", "hung up"):
-            self._stage.write(TEXT)
-            words = ["runbook", "run", "x.py", "--env", "scratch", "--unattended"]
-            where = self._stage.root
+            self._stage.write(self._kind.text)
+            self._sit_at(["runbook", "run", "x.py", "--env", "scratch", "--unattended"], self._stage.root)
         else:
-            execution = self._stage.plan(TEXT)
-            self._stage.start(execution, linger_seconds=20).close()
-            words, where = ["tests.stories.visitor", str(execution)], ROOT
-        self._terminal = subprocess.Popen(
-            [sys.executable, "-m", *words],
-            cwd=where,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+            execution = self._kind.plan(self._stage)
+            session = self._stage.start(execution, linger_seconds=20)
+            if self._kind.attended:
+                operator = self._operator(ExecutionFolder(execution))
+                self._chair = threading.Thread(target=_drive, args=[session, operator], daemon=True)
+                self._chair.start()
+            else:
+                session.close()
+                self._sit_at(["tests.stories.visitor", str(execution)], ROOT)
         try:
             yield
         finally:
@@ -105,16 +138,45 @@ class Life:
             if self.folder is not None and self.folder.path not in self._stage.executions:
                 self._stage.executions.append(self.folder.path)
 
+    def _sit_at(self, words: list[str], where: Path) -> None:
+        with self._screen.open("ab") as screen:
+            self._terminal = subprocess.Popen(
+                [sys.executable, "-m", *words],
+                cwd=where,
+                env=dict(self._stage.around.env),
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=screen,
+                start_new_session=True,
+            )
+
+    def _operator(self, folder: ExecutionFolder) -> Script:
+        self._operators.append(self._kind.operator(self._stage, folder))
+        return self._operators[-1]
+
+    def _said(self) -> str:
+        """What the terminals got to see."""
+        shown = [str(event.payload) for each in self._operators for event in each.events]
+        told = [word for each in self._operators for word in (*each.heard, *each.asked)]
+        return (self._screen.read_text() if self._screen.exists() else "") + "\n".join([*shown, *told])
+
     def leave(self) -> None:
         """Whoever sat at the terminal is gone."""
-        assert self._terminal is not None
-        self._terminal.kill()
-        self._terminal.wait()
+        if self._chair is not None:
+            self._chair.join(PATIENCE_SECONDS)
+            assert not self._chair.is_alive(), "the run is gone, and its terminal does not notice"
+        if self._terminal is not None:
+            self._terminal.kill()
+            self._terminal.wait()
+
+    @property
+    def takes_the_supervisor(self) -> bool:
+        return self._victim in ("supervisor", "both")
 
     def strike(self) -> None:
         """Kill it, where it is there to be killed."""
-        assert self._terminal is not None
         if self._victim in ("terminal", "run", "hung up"):
+            assert self._terminal is not None
             number = signal.SIGHUP if self._victim == "hung up" else signal.SIGKILL
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._terminal.pid, number)
@@ -145,36 +207,48 @@ class Life:
             return
         if not folder.is_alive() and not folder.is_sealed():
             lost = published(folder)
+            self._kind.look(stage, self._said())
         until(lambda: not folder.is_alive())
         self.leave()  # or it could come late, and sit in the chair of who takes up
         if not folder.is_sealed():
             assert self._victim not in ("terminal", "run", "hung up"), "a lost terminal ended the run"
-            take_up(stage, folder, chance)
+            take_up(stage, folder, chance, self._operator(folder))
         until(lambda: not folder.is_alive())
-        require_honest(stage, folder.path, lost)
+        require_honest(stage, folder.path, lost, lines=self._kind.lines)
+        self._kind.look(stage, self._said())
+        self._kind.require(folder.path)
 
     def _is_going_on(self) -> bool:
         return self.folder is not None and self.folder.start.exists()
 
 
 def _somebody_of(stage: Stage) -> bool:
-    """Whether a process of this test lives: its home is nobody else's."""
+    """Whether a process of this test lives: its home is nobody else's. Their SSH agent always does."""
     mark = b"HOME=" + os.fsencode(stage.around.env["HOME"]) + b"\0"
-    for process in psutil.process_iter():
+    for process in psutil.process_iter(["name"]):
         with contextlib.suppress(OSError):
+            if process.info["name"] == "ssh-agent":
+                continue
             if mark in Path(f"/proc/{process.pid}/environ").read_bytes() and process.pid != os.getpid():
                 return True
     return False
+
+
+def _drive(session: Session, operator: Script) -> None:
+    with session:
+        session.drive(operator)
 
 
 def go_on(question: Question) -> tuple[Choice, str] | Choice:
     """Whatever is asked: nothing but set-up is repeated, the run goes on behind it."""
     if question.asks == "failed" and question.step in SET_UP:
         return "retry"
-    return ("continue", "looked at it") if question.asks == "failed" else "go"
+    if question.asks == "failed":
+        return "continue", "looked at it"
+    return "go" if question.typed is None else ("go", question.typed)
 
 
-def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random) -> None:
+def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random, operator: Script) -> None:
     """Take it up (perhaps to be killed once more, perhaps with its kernel killed meanwhile), or seal it."""
     if chance.random() < 0.25:
         launch.seal(folder.path, workspace=stage.workspace, around=stage.around)
@@ -197,7 +271,7 @@ def take_up(stage: Stage, folder: ExecutionFolder, chance: random.Random) -> Non
             striker = threading.Timer(chance.uniform(0.2, 1.2), _kill_kernel, [folder])
             if chance.random() < 0.4:
                 striker.start()
-            session.drive(Script(go_on))
+            session.drive(operator)
             striker.cancel()
 
 
@@ -230,26 +304,26 @@ def journaled(folder: ExecutionFolder) -> list[str]:
     return found.split("\n")
 
 
-def require_honest(stage: Stage, execution: Path, lost: list[str]) -> None:
+def require_honest(stage: Stage, execution: Path, lost: list[str], *, lines: Mapping[str, int]) -> None:
     """What must hold of a run that is over, whatever was killed."""
     folder = ExecutionFolder(execution)
     assert folder.is_sealed()
     verdict = verify_execution(folder)
     assert verdict.findings == (), verdict
-    lines, states = journaled(folder), stage.states(execution)
-    missing = [line for line in lost if line and line not in set(lines)]
+    said, states = journaled(folder), stage.states(execution)
+    missing = [line for line in lost if line and line not in set(said)]
     assert not missing, f"published and not kept: {missing[:5]}"
     marks = (execution / "work/marks").read_text().split() if (execution / "work/marks").exists() else []
-    for step, count in LINES.items():
-        printed = [int(line.split()[1]) for line in lines if re.fullmatch(rf"{step} \d+", line)]
+    for step, count in lines.items():
+        printed = [int(line.split()[1]) for line in said if re.fullmatch(rf"{step} \d+", line)]
         assert printed == list(range(len(printed))), f"{step}: out of order, twice, or with a hole"
         assert marks.count(step) <= 1, f"{step} ran twice"
         if states[step] == "succeeded":
             assert len(printed) == count, f"{step} succeeded and says {len(printed)} lines of {count}"
             assert marks.count(step) == 1
-        if states[step] == "pending":
-            assert marks.count(step) == 0, f"{step} is called pending and ran"
-    if states["child"] == "succeeded":
+        if states[step] in ("pending", "skipped"):
+            assert marks.count(step) == 0, f"{step} is called {states[step]} and ran"
+    if states.get("child") == "succeeded":
         assert marks.count("child-done") == 1
     assert "NameError" not in folder.audit.read_text(), "a step ran in a kernel that was set up in part"
     require_ends_with_replies(list(read_journal(folder).events))
@@ -279,3 +353,44 @@ def journal_says(kind: str, step: str = "") -> Moment:
 def spool_holds(words: str) -> Moment:
     """The moment when the kernel has published these words, journaled or not."""
     return lambda folder: any(words.encode() in path.read_bytes() for path in folder.spool.glob("*.spool"))
+
+
+# In the order in which they come. The last ones are short: what is struck may be over by then, which is fine.
+MOMENTS: dict[str, Moment] = {
+    "the start is recorded": lambda folder: folder.start.exists(),
+    "the journal is opened": journal_says("opened"),
+    "the kernel has answered": journal_says("kernel-started"),
+    "a step is begun": journal_says("step-started", "one"),
+    "a step prints": spool_holds("two 5"),
+    "a child runs": spool_holds("begun"),
+    "a step has ended": journal_says("step-ended", "child"),
+    "the last word is said": journal_says("sealed"),
+    "the record is written": lambda folder: folder.record.exists(),
+    "the audit is written": lambda folder: folder.audit.exists(),
+    "the seal is written": lambda folder: folder.finish.exists(),
+}
+
+
+def at_random(life: Life, chance: random.Random) -> None:
+    """Begin, strike at a random moment, take up or seal, look."""
+    with life.begun():
+        time.sleep(chance.uniform(0, 1.8))
+        life.strike()
+        time.sleep(chance.uniform(0, 0.4))
+        life.end(chance)
+
+
+def at_the_moment(life: Life, has_come: Moment, chance: random.Random) -> None:
+    """Begin, strike as soon as the moment has come, take up or seal at once, look."""
+    with life.begun():
+        until(lambda: life.folder is not None)
+        folder = life.folder
+        assert folder is not None
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while not (has_come(folder) or folder.is_sealed()):
+            assert time.monotonic() < limit, "the moment never came"
+            time.sleep(0.0005)
+        life.strike()
+        if life.takes_the_supervisor:
+            until(lambda: not folder.is_alive())
+        life.end(chance)
