@@ -111,6 +111,7 @@ def sit(session: Session, folder: ExecutionFolder, *, root: Path, quiet: bool, a
             remark=Newer(root, planned_record(folder)),
             editing=Editing(read(folder.runbook.read_bytes()).runbook, surroundings().env),
         )
+        driver.watches = lambda: session.watches
     try:
         return session.drive(driver)
     except KeyboardInterrupt:

@@ -74,6 +74,7 @@ class Terminal:
         self._blobs = blobs
         self._remark = remark  # what the person should know before the next step, once
         self._editing = editing or Editing(None, {})
+        self.watches: Callable[[], bool] = lambda: False  # whether questions are put to somebody else
         self._edited: str | None = None  # what was written at the question that is open
         self._screen = Screen(out or sys.stdout)
         self._in = source or sys.stdin
@@ -172,6 +173,10 @@ class Terminal:
 
     def _on_confirmed(self, event: Mapping[str, Any]) -> None:
         self._line(f"ok {event['step']} confirmed by {event['principal']}, signed", "green")
+
+    def _on_question(self, event: Mapping[str, Any]) -> None:
+        if self.watches():
+            self._line(f"? asked of whoever drives: {event['words']}", "bold")
 
     def _on_note(self, event: Mapping[str, Any]) -> None:
         self._line(f"   note by {event['by']}: {event['words']}", "cyan")

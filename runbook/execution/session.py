@@ -103,6 +103,11 @@ class Session:
         self._over: Over | None = None
         self._interrupts = 0
 
+    @property
+    def watches(self) -> bool:
+        """Whether this one only looks, from the beginning or because somebody took over."""
+        return self._watches
+
     def drive(self, driver: Driver) -> Result:
         """Show and ask until the run has ended, then say how.
 

@@ -168,6 +168,7 @@ def test_who_watches_sees_everything_and_interrupts_nothing(desk: Desk) -> None:
     watchers = [desk.at_terminal("attach", folder.id, "--watch", name="bob") for _ in range(2)]
     first.sendline("r")
     for watcher in watchers:
+        watcher.expect_exact("? asked of whoever drives: Run one?")
         watcher.expect_exact("first words")
     watchers[0].sendintr()
     watchers[0].expect_exact("you left; the run goes on")
