@@ -27,7 +27,7 @@ def agent(folder: Path, *keys: Key) -> Iterator[Path]:
     place = folder / "agent"
     child = subprocess.Popen(["ssh-agent", "-D", "-a", str(place)], stdout=subprocess.DEVNULL)
     try:
-        _until(place.exists)
+        _until(lambda: _listens(place))
         for key in keys:
             subprocess.run(
                 ["ssh-add", "-q", str(key.path)],
@@ -86,6 +86,16 @@ def sshd(folder: Path, *, lets_in: Key, host_key: Key) -> Iterator[list[str]]:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _listens(place: Path) -> bool:
+    """Whether somebody listens at this socket: it is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(place))
+        except OSError:
+            return False
+    return True
 
 
 def _until(condition: object, *, seconds: float = 20) -> None:
