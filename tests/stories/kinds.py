@@ -1,5 +1,5 @@
-"""Kinds of runs for the lives: with secrets, with the operator's SSH agent, with a second person, and undoing
-another one."""
+"""Kinds of runs for the lives: with secrets, with the operator's SSH agent, with a second person, with a step
+that is never done in its time, and undoing another run."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import msgspec
 
 from runbook.evidence.folder import ExecutionFolder
 from runbook.evidence.journal import read_journal
-from runbook.execution import lease, plan_folder, undoing
+from runbook.execution import lease, leftovers, plan_folder, undoing
 from runbook.execution.questions import Answer, Question
 from runbook.system import clock
 from tests.execution.ssh import agent
@@ -108,7 +108,9 @@ class WithAgent(Kind):
             assert overtaken or "agent 0 signed False" in said, "the agent was not there"
         closed = [each for each in events if each.kind == "agent" and each.text("what") == "closed"]
         assert len(closed) <= len(opened)
-        assert not lease.run_folder(os.environ, execution).exists(), "the proxy's socket is left"
+        place = lease.run_folder(os.environ, execution)
+        leftovers.take_away(place.parent)  # as the next command does: who dies behind the seal leaves it
+        assert not place.exists(), "the proxy's socket is left"
 
 
 class _Confirming(Script):
@@ -161,6 +163,30 @@ class WithSecondPerson(Kind):
                 confirmed.add(event.number("attempt"))
             if event.kind == "step-started" and event.text("step") == "fix":
                 assert event.number("attempt") in confirmed, "it ran, and nobody else had confirmed it"
+
+
+class WithTimeLimit(Kind):
+    """A step that would go on for ever, and has a second. Whoever looks after the run ends it."""
+
+    text = TEXT.replace(
+        "    # %% child name",
+        """    # %% slow name="slow" timeout=1
+    import itertools
+    mark("slow")
+    for n in itertools.count():
+        print("slow", n, flush=True)
+        time.sleep(0.02)
+    # %% child name""",
+    )
+    lines: Mapping[str, int] = {**LINES, "slow": -1}  # it never says all it has to say
+    attended = True
+
+    def require(self, execution: Path) -> None:
+        events = read_journal(ExecutionFolder(execution)).events
+        for event in events:
+            if event.kind == "step-ended" and event.text("step") == "slow":
+                assert event.text("state") in ("timed-out", "unknown", "kernel-died"), event
+                assert event.text("state") != "timed-out" or event.number("ms") >= 900, event
 
 
 class Undoing(Kind):
@@ -218,6 +244,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "secrets": VICTIMS,
     "agent": VICTIMS,
     "second person": APART,
+    "time limit": APART,
     "undo": APART,
 }
 """Each kind, and whom to kill there."""
@@ -230,4 +257,10 @@ def kind_of(name: str, home: Path, alice: Key, bob: Key) -> Iterator[Kind]:
         with agent(home, alice) as socket:
             yield WithAgent(socket)
         return
-    yield {"secrets": WithSecrets(), "second person": WithSecondPerson(alice, bob), "undo": Undoing()}[name]
+    made: dict[str, Kind] = {
+        "secrets": WithSecrets(),
+        "second person": WithSecondPerson(alice, bob),
+        "time limit": WithTimeLimit(),
+        "undo": Undoing(),
+    }
+    yield made[name]

@@ -1,7 +1,7 @@
 """What `test_kill_anything` asks of a plain run, asked of runs with secrets, with the operator's SSH agent,
-with a second person, and of one that undoes another.
+with a second person, with a step that is never done in its time, and of one that undoes another.
 
-One life of each runs with every test; `make soak` runs the rest.
+One life of most runs with every test; `make soak` runs the rest.
 """
 
 import os
@@ -34,6 +34,12 @@ MORE: dict[str, dict[str, Moment]] = {
         "they have confirmed": journal_says("confirmed"),
         "what they confirmed runs": spool_holds("fix 3"),
     },
+    "time limit": {
+        "the step is begun": journal_says("step-started", "slow"),
+        "it is at work": spool_holds("slow 20"),
+        "its time is nearly up": spool_holds("slow 40"),
+        "it is ended": journal_says("step-ended", "slow"),
+    },
     "undo": {
         "something is undone": spool_holds("unthree 5"),
         "it is undone": journal_says("step-ended", "unthree"),
@@ -41,7 +47,7 @@ MORE: dict[str, dict[str, Moment]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIRST)
 def test_whatever_is_killed_in_it_what_was_promised_of_it_holds(
     stage: Stage, home: Path, alice: Key, bob: Key, kind: str
 ) -> None:
