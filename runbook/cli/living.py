@@ -80,7 +80,9 @@ def stop(
     here = workspace(around)
     folder = names.require_execution(here, execution, cwd=around.cwd, preferred=names.lives)
     if folder.is_sealed():
-        raise NotFoundError("this run has ended", subject=folder.id, hint="`runbook audit` shows how")
+        raise NotFoundError(
+            "this run has ended", subject=folder.id, hint=f"`runbook audit {folder.id}` shows how"
+        )
     verb.stop(folder, around=around, now=now, words=reason)
     when = "now" if now else "after the step at work"
     show.say(f"{folder.id} ends {when}; `runbook status` shows it")

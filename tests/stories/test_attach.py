@@ -207,7 +207,9 @@ def test_stop_ends_a_run_between_steps_and_now_in_the_middle(desk: Desk) -> None
     assert told.text("words") == "too early"
     again = program(desk.root, "stop", folder.id)
     assert again.code == 2
-    assert "this run has ended" in again.err
+    assert again.err == (
+        f"error: {folder.id}: this run has ended\n  next: `runbook audit {folder.id}` shows how\n"
+    )
 
     folder = desk.detached("--unattended", "--env", "scratch")
     until(lambda: folder.journal.exists() and b"begun" in folder.journal.read_bytes())

@@ -18,6 +18,7 @@ from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
 from runbook.evidence.plan_file import read_plan
 from runbook.execution.session import attach
+from runbook.system import files
 from tests.execution.staging import until
 from tests.keys import Key
 from tests.program import Said, Seat, inside, made_workspace, program
@@ -184,6 +185,27 @@ def test_a_signature_made_with_ssh_keygen_alone_is_given_by_the_operator(ws: Pat
     assert "signature" in said.err
     seat.sees("\n  > ")
     seat.types("s nobody is there")
+    assert seat.leaves() == 0
+
+
+def test_a_signature_that_was_made_where_nobody_runs_it_can_be_carried_to_where_somebody_does(
+    ws: Path, bob: Key
+) -> None:
+    seat = waits(ws)
+    elsewhere = ws.parent / "elsewhere"
+    shutil.copytree(ws, elsewhere)
+    lock = only(elsewhere).path / "supervisor.lock"
+    lock.write_bytes(b"")
+    with files.locked(lock):  # somebody runs it, out of reach from here
+        signed = program(elsewhere, "confirm", only(ws).id, "--key", str(bob.path), "--yes")
+    assert (signed.code, "nobody runs this execution now" in signed.err) == (2, True)
+    signature = ws.parent / "carried.sig"
+    signature.write_text(signed.out[signed.out.index("-----BEGIN") :])
+    words = ("--principal", bob.principal, "--signature", str(signature))
+    said = program(ws, "confirm", only(ws).id, *words)
+    assert said.code == 0, said.err
+    seat.sees("fixing")
+    seat.asked("again wants to be confirmed. Run it?", "s enough")
     assert seat.leaves() == 0
 
 
