@@ -176,6 +176,7 @@ def _run(stage: Any, planned: Any, make: Callable[[], Any]) -> int:
         brings = fetching.NO_FILES if made is None else made.includes
         # Refused before anything is written.
         fetched = running.fetched(stage, record, source, includes=brings)
+        running.announce(stage, record)
         if made is None:
             return running.go(stage, planned.path, record, ahead=ahead, fetched=fetched)
         execution = verb.write_plan(stage.workspace, made, around=stage.around)

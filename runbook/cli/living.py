@@ -137,6 +137,7 @@ def undo(execution: Execution) -> None:
         made = verb.make_plan(here, folder, around=around, now=clock.now())
         stage = running.Stage(workspace=here, around=around, json=False)
         fetched = running.fetched(stage, made.record, made.source, includes=made.includes)
+        running.announce(stage, made.record)
         written = runs.write_plan(here, made, around=around)
         code = running.go(stage, written, made.record, ahead=ahead, fetched=fetched)
     raise typer.Exit(code)

@@ -58,6 +58,13 @@ def fetched(
     return fetching.fetch(record, text=text, includes=includes, env=stage.around.env, ask=ask)
 
 
+def announce(stage: Stage, record: PlanRecord) -> None:
+    """Say what runs now. Before its plan is written: where nobody reads any more, nothing is left behind."""
+    if not stage.json:
+        describe.banner(record)
+        sys.stdout.flush()
+
+
 def go(
     stage: Stage, execution: Path, record: PlanRecord, *, ahead: Ahead, fetched: Mapping[str, Hidden]
 ) -> int:
@@ -67,8 +74,6 @@ def go(
     plan's secrets.
     """
     folder = ExecutionFolder(execution)
-    if not stage.json:
-        describe.banner(record)
     with verb.start(stage.workspace, execution, around=stage.around, ahead=ahead, fetched=fetched) as session:
         if stage.detach:
             return _let_go(stage, execution)

@@ -58,6 +58,15 @@ def test_a_reader_that_went_away_is_neither_done_nor_a_finding(tmp_path: Path) -
     assert (tmp_path / "code").read_text() == "141\n"
 
 
+def test_a_run_that_nobody_reads_of_leaves_no_plan_behind(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("# %%\nprint(1)\n")
+    run = f"{sys.executable} -m runbook run x --unattended --env scratch"
+    shell(tmp_path, f"( {run}; echo $? > code ) | true")
+
+    assert (tmp_path / "code").read_text() == "141\n"
+    assert not list(tmp_path.glob("executions/*/*"))
+
+
 def test_verify_of_nothing_says_so(call: Caller, tmp_path: Path) -> None:
     (tmp_path / "runbook.toml").write_text("version = 1\n")
 
