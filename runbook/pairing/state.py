@@ -222,6 +222,13 @@ def _make(folder: Path) -> None:
     with files.storage_errors(folder):
         if folder.is_dir():
             return
+        is_homeless = not folder.parents[1].is_dir()
+    if is_homeless:  # the workspace, or its `.git`: a state made anew would be one of nothing
+        raise NotFoundError(
+            "is gone, moved or deleted",
+            subject=str(folder.parents[1]),
+            hint="go on where the workspace is now",
+        )
     files.make_folder(folder)
     with contextlib.suppress(ExistsError):
         files.create(folder / "README.txt", _README.encode("ascii"))

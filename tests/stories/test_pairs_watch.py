@@ -192,6 +192,22 @@ def test_a_watch_gives_up_its_place_to_one_that_began_while_its_state_was_away(h
     assert daemon.status_path(scene.place).read_text() == "of the other one"
 
 
+def test_a_watch_whose_workspace_was_moved_ends_with_a_clear_word(here: Path, tmp_path: Path) -> None:
+    """And makes nothing in the old place: neither folders nor a state."""
+    with watch(here, tmp_path / "out") as running:
+        here.rename(tmp_path / "moved")
+        text = tmp_path / "moved/runbooks/restart.py"
+        text.write_text(TEXT.replace("Slowly", "Quickly"))  # still heard by the old watch
+        running.until(lambda: running.process.poll() is not None)
+        said = running.out.read_text()
+    assert running.process.returncode == 2
+    assert f"error: {here}: is gone, moved or deleted" in said
+    assert "go on where the workspace is now" in said
+    assert not here.exists()
+    assert program(tmp_path / "moved", "sync").code == 0
+    assert "Quickly" in notebook(tmp_path / "moved")
+
+
 def test_a_status_that_cannot_be_written_does_not_end_the_watch(here: Path, tmp_path: Path) -> None:
     running = Watch(here, tmp_path / "out").ready()
     try:
