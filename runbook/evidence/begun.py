@@ -28,8 +28,9 @@ def recheck_plan(plan: PlanRecord, proposal: ProposalRecord | None) -> Iterator[
     """What a plan, and the proposal that it came of, can't say: file and words.
 
     1 The execution's name says when the first of the two was made, and of which runbook. 2 Neither lives
-    longer than its kind. 3 The plan is of what was proposed, and was made while that lived. Raises
-    EvidenceDamaged for a time that is none.
+    longer than its kind. 3 The plan is of what was proposed, and was made while that lived. 4 It names the
+    version that made it: by that is known what else can be asked. Raises EvidenceDamaged for a time that is
+    none.
     """
     first, file = (plan, "plan.json") if proposal is None else (proposal, "proposal.json")
     made, until = _span(first, file)
@@ -40,6 +41,8 @@ def recheck_plan(plan: PlanRecord, proposal: ProposalRecord | None) -> Iterator[
         yield file, "the execution's name is of another runbook"
     if not made < until <= made + (LIFE if proposal is None else proposals.LIFE):  # 2
         yield file, f"says that it lives from {first.created} until {first.expires}, and none does"
+    if not plan.versions.get("runbook"):  # 4
+        yield "plan.json", "does not say which version made it"
     if proposal is None:
         return
     planned, expires = _span(plan, "plan.json")

@@ -6,7 +6,7 @@ permits nothing now.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runbook.approval.counting import Authentic, authenticate
 from runbook.approval.decision import decide
@@ -14,8 +14,9 @@ from runbook.approval.limits import requirements_of
 from runbook.approval.trusted import Trust
 from runbook.approval.verdict import Request, Verdict, Why
 from runbook.errors import EvidenceDamaged, FormatError
+from runbook.evidence import proposal
 from runbook.evidence.folder import parse_id
-from runbook.evidence.plan import CountedApproval, PlanRecord
+from runbook.evidence.plan import LIFE, CountedApproval, PlanRecord
 from runbook.evidence.planned import planned_approval
 from runbook.text.includes import Tree
 from runbook.text.runbook import Entry, Runbook
@@ -44,8 +45,10 @@ def recheck(
     workspace, and who had to confirm its steps, is what policy and verdict say.
 
     A run that undoes another ran under that one's permission (`decision.require_recovery`). When that one
-    began is not kept here: it was after the time in its name, and before this run. So 1 and 2 must have held
-    at some moment between the two, for the plan's approvals together.
+    began is not kept here: it was after the time in its name, while its plan lived (and its proposal, where
+    exact values are approved), and before this run. So 1 and 2 must have held at some moment in there, for
+    the plan's approvals together. A clock that was set back can make this run the earlier one: then that says
+    nothing.
     """
     requirements = requirements_of(request, trust)
     if isinstance(requirements, Why):
@@ -57,7 +60,9 @@ def recheck(
     else:
         entries = (*runbook.header.approvals, *request.entries)
         bounds = frozenset(_bounds(entries, trust, path=plan.runbook))
-        yield from _recovery(plan, request, trust, span=(_planned_at(undone), began), bounds=bounds)
+        waits = proposal.LIFE if requirements.exact_parameters else timedelta(0)
+        span = _began(_planned_at(undone), waits + LIFE, before=began)
+        yield from _recovery(plan, request, trust, span=span, bounds=bounds)
     confirm_by = tuple(each.words for each in requirements.confirm_by)  # 3
     said = (plan.approved, plan.workspace, plan.confirm_by)
     due = (requirements.asks, trust.workspace, confirm_by)
@@ -84,9 +89,6 @@ def _recovery(
 ) -> Iterator[str]:
     """What is wrong at the moment of `span` that suits the plan best; nothing when one suits it."""
     first, last = span
-    if last < first:
-        yield "undoes a run that was planned after it began"
-        return
     moments = (first, *sorted(each for each in bounds if first < each <= last))
     yield from min((tuple(_decided(plan, decide(request, trust, now=now))) for now in moments), key=len)
 
@@ -98,6 +100,12 @@ def _bounds(entries: Sequence[Entry], trust: Trust, *, path: str) -> Iterator[da
         found = authenticate(entry, trust=trust, workspace=trust.workspace or "", path=path)
         if isinstance(found, Authentic):
             yield from (each for each in (found.signer.valid_after, found.signer.valid_before) if each)
+
+
+def _began(named: datetime, life: timedelta, *, before: datetime) -> tuple[datetime, datetime]:
+    """Between which moments a run of this name can have begun: at its end a plan has expired."""
+    last = named + life - timedelta(seconds=1)
+    return named, min(before, last) if before >= named else last
 
 
 def _planned_at(name: str) -> datetime:

@@ -9,15 +9,15 @@ The verdict is the worst that was found:
 
 In this order, each step on its own, so that one lie does not hide the next:
 1 the plan reads, and is this folder's; 2 the start record reads, and tells of the beginning that plan and
-name tell of (`begun`); 3 the text is
-the planned one: digests, values, every step as the plan tells it; the included files are the planned ones,
-and those of the header's digest; 4 the kept trust files are those of the start record, and by them the run
-was permitted when it began, on the approvals that the plan counts (`permitted`); 5 the journal's chain holds;
-6 its events tell one story that can be true (`examination`), in times that its clocks allow (`durations`),
-each confirmation in it was signed by somebody who might (`confirmations`), and steps were edited only where
-the kept policy allows it (`deviations`); 7 the seal reads, and says what journal and start say; 8 every file
-is in the manifest with its digest, no other is there, and each is one that a run writes; 9 record and audit
-are what the renderer makes of the rest.
+name tell of (`begun`); 3 the text is the planned one: digests, values, every step as the plan tells it; the
+included files are the planned ones, and those of the header's digest; 4 the kept trust files are those of the
+start record, and by them the run was permitted when it began, on the approvals that the plan counts
+(`permitted`); 5 the journal's chain holds; 6 its events tell one story that can be true (`examination`), with
+nothing taken out (`continuity`), in times that its clocks allow (`durations`), each confirmation in it was
+signed by somebody who might (`confirmations`), and steps were edited only where the kept policy allows it
+(`deviations`); 7 the seal reads, and says what journal and start say; 8 every file is in the manifest with
+its digest, no other is there, and each is one that a run writes; 9 record and audit are what the renderer
+makes of the rest.
 """
 
 import os
@@ -33,6 +33,7 @@ from runbook.evidence import begun, given, permitted, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.confirmations import Confirmations
+from runbook.evidence.continuity import Continuity
 from runbook.evidence.derive import Told, finished_steps, render, strangers
 from runbook.evidence.deviations import deviations_of, recheck
 from runbook.evidence.durations import Durations
@@ -255,10 +256,13 @@ class _Check:
         start = read_evidence(self.folder, "start.txt", limit_bytes=_START_LIMIT_BYTES)
         confirmations = Confirmations(self.plan, start=hex_digest(start), trust=self._kept_trust)
         durations = Durations(None if self.start is None else self.start.monotonic)
+        continuity = Continuity(self.plan, plan_digest=self.plan_digest)
         alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
-            examiner.feed(_whole(event, blobs))
+            whole = _whole(event, blobs)
+            examiner.feed(whole)
+            continuity.feed(whole)
             confirmations.feed(event)
             durations.feed(event)
             referred.feed(event)
@@ -266,7 +270,9 @@ class _Check:
             self._find("TAMPERED", "journal", problem.message, file=problem.subject)
         account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
         examiner.finish(account.standing)
-        for line, words in (*examiner.problems, *confirmations.problems, *durations.problems):
+        continuity.finish()
+        told = (examiner, continuity, confirmations, durations)
+        for line, words in (problem for each in told for problem in each.problems):
             self._find("TAMPERED", "events", words, file="journal.jsonl", line=line)
         self.account = account
         self.outcome = account.standing.outcome

@@ -99,6 +99,11 @@ def test_3_what_was_planned_is_what_was_proposed(later: PlanRecord, change: dict
     assert list(recheck_plan(later, proposed(later, **change))) == [("plan.json", words)]
 
 
+def test_4_a_plan_says_which_version_made_it(plan: PlanRecord) -> None:
+    plan = msgspec.structs.replace(plan, versions={"python": "3.11.9"})
+    assert list(recheck_plan(plan, None)) == [("plan.json", "does not say which version made it")]
+
+
 def test_a_start_says_what_the_plan_says_and_lies_in_its_time(plan: PlanRecord) -> None:
     def said(started: str, **changes: object) -> list[str]:
         one = start.start_of(plan, plan_digest=DIGEST, trust=(), now=parse_stamp(started), monotonic=1)

@@ -1,6 +1,7 @@
 """Whether a run was permitted, asked again of its evidence: each test is about one numbered step."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -167,5 +168,18 @@ def test_an_undo_stands_on_approvals_that_lived_together() -> None:
     assert found(both, one, other) == [f"counts an approval by {ALICE} that did not count"]
 
 
-def test_an_undo_of_a_run_that_was_planned_later_is_none() -> None:
-    assert "undoes a run that was planned after it began" in found(UNDONE, BOBS, began=THEN - HOURS)
+@pytest.mark.parametrize(("hours", "exact", "lies"), [(23, False, 0), (24, False, 2), (24, True, 0)])
+def test_an_undo_stands_on_no_approval_that_came_after_the_plan_had_expired(
+    hours: int, exact: bool, lies: int
+) -> None:
+    """Nobody could have begun the run with it that this one undoes."""
+    given: dict[str, Any] = {"parameters": f"exact:{values_digest(())}"} if exact else {}
+    wanted = {"parameters": "exact"} if exact else {}
+    late = signed(STEPS, issued=THEN + hours * HOURS, **given)
+    believed = policy_of(rule(paths=["runbooks/**"], environments=["prod"], approvals=1, **wanted))
+    said = found(plan(late, now=THEN + 30 * HOURS), late, believed=believed, began=THEN + 48 * HOURS)
+    assert len(said) == lies
+
+
+def test_an_undo_is_not_called_a_lie_where_the_clock_was_set_back() -> None:
+    assert found(UNDONE, BOBS, began=THEN - HOURS) == []
