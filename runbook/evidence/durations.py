@@ -7,9 +7,9 @@ where both clocks, `m` and the kernel's own, have more between the kernel's firs
 reply. One alone can be wrong, `m` of a reader that was behind, a wall clock that was set: so both must have
 held together from line to line, and the reply's line must not be behind the reply. 4 Where another
 supervisor took the run up in between, `ms` is what lies between `step-started` and the kernel's reply by the
-wall clock, wherever that stood: exactly that, and never less than nothing. 5 The journal begins after its
-start record, on the same clock; not where the supervisor died between the two: the machine may have been
-started anew.
+wall clock, wherever that stood: exactly that, and never less than nothing. Of one whose kernel was killed
+without a reply nothing is asked. 5 The journal begins after its start record, on the same clock; not where
+the supervisor died between the two: the machine may have been started anew.
 """
 
 from datetime import datetime
