@@ -181,12 +181,14 @@ def _recorded(session: Session, view: View) -> Round:
 
 def _foreign(view: View) -> dict[str, str]:
     """The makers of outputs that the notebook itself does not tell."""
-    if view.record is None:
+    if view.recalled is not None:
         return dict(view.recalled)
+    if view.record is None:
+        return {}
     known = view.record.foreign
     if not isinstance(view.read_notebook, Notebook):
         return known
-    return foreign_makers(view.read_notebook, view.last, known) | dict(view.recalled)
+    return foreign_makers(view.read_notebook, view.last, known)
 
 
 def _is_still_away(view: View) -> bool:

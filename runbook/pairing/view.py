@@ -40,7 +40,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     last: Notebook | None = None  # the notebook that was seen last, in step or not
     doubt: str | None = None
     is_being_written: bool = False  # the doubt is that another program still writes
-    recalled: Mapping[str, str] = {}  # who made outputs, as far as versions tell (`_with_recalled`)
+    recalled: Mapping[str, str] | None = None  # who made outputs, where versions were asked and tell
 
 
 def sides_of(session: Session, pair: Pair) -> tuple[Side, Side]:
@@ -89,7 +89,7 @@ def _with_recalled(session: Session, view: View) -> View:
     if not isinstance(view.read_notebook, Notebook):
         return view
     found = recalled(session, view.pair.name, view.read_notebook)
-    return msgspec.structs.replace(view, recalled=found) if found else view
+    return msgspec.structs.replace(view, recalled=found)
 
 
 def _doubt(view: View) -> tuple[str | None, list[Side]]:

@@ -405,6 +405,32 @@ def test_a_notebook_that_was_away_in_a_dispute_and_comes_back_edited_says_what_m
     assert cell["metadata"]["runbook"] == {"source": made, "stale": True}
 
 
+def test_a_notebook_that_was_away_and_says_itself_what_made_its_outputs_is_believed(bench: Bench) -> None:
+    """Another one was made in its place, of which nothing is known of its cells."""
+    bench.run(1)
+    bench.sync()
+    bench.edit("Slowly", "Quickly")
+    bench.sync()
+    made = bench.json()["cells"][2]["metadata"]["runbook"]["source"]
+    shutil.rmtree(bench.place.state)
+    bench.edit('status = "up"', 'status = "mine"')
+    bench.set_source(1, "theirs = 1")
+    assert bench.sync().action == "conflict"
+    away = bench.json()
+    bench.notebook.unlink()
+    assert bench.sync().action == "made-notebook"
+    away["cells"][2]["source"] = ["edited = 1"]
+    bench.save(away)
+
+    bench.sync()
+
+    assert State(bench.place.state).records["runbooks/x.py"].foreign == {}
+    bench.edit("Quickly", "Soon")
+    bench.sync()
+    cell = next(each for each in bench.json()["cells"] if each.get("outputs"))
+    assert cell["metadata"]["runbook"] == {"source": made, "stale": True}
+
+
 def test_a_notebook_that_was_away_beside_a_text_in_quarantine_says_what_made_its_outputs(
     bench: Bench,
 ) -> None:
