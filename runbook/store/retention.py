@@ -2,7 +2,7 @@
 pinned. Objects that no history names go too, once they are older than any writer could be at work.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -83,10 +83,10 @@ def choose(
         safe |= {(name, entry.number) for entry in entries if entry.digest in pinned}
     oldest = (now - limits.age).timestamp()
     young = [
-        (parse_stamp(entry.stamp).timestamp(), name, entry)
+        (since, name, entry)
         for name, entries in names.items()
-        for entry in entries
-        if (name, entry.number) not in safe and parse_stamp(entry.stamp).timestamp() >= oldest
+        for since, entry in zip(_since(entries, now.timestamp()), entries, strict=True)
+        if (name, entry.number) not in safe and since >= oldest
     ]
     held = pinned | {
         entry.digest for name, entries in names.items() for entry in entries if (name, entry.number) in safe
@@ -101,6 +101,15 @@ def choose(
         held.add(entry.digest)
         stay.add((name, entry.number))
     return {name: tuple(e for e in entries if (name, e.number) in stay) for name, entries in names.items()}
+
+
+def _since(entries: tuple[Entry, ...], now: float) -> Iterator[float]:
+    """When each version was kept: not before the ones in front of it, whatever the clock said meanwhile."""
+    latest = float("-inf")
+    for entry in entries:
+        own = parse_stamp(entry.stamp).timestamp()
+        yield max(own, latest)
+        latest = max(own, latest) if own <= now else latest
 
 
 def _read(store: Store) -> tuple[dict[str, tuple[bytes, History]], bool]:

@@ -304,6 +304,19 @@ def _age(folder: Path, days: float) -> None:
         os.utime(path, (then, then))
 
 
+def test_a_version_saved_under_a_clock_that_was_behind_is_as_young_as_those_before_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    days = {b"one": 0, b"two": -800, b"three": 900, b"four": 0}  # the clock was set back, forward, and right
+    for data, day in days.items():
+        stamped = NOW + timedelta(days=day)
+        store.record("x", [(store.put(data), len(data), "text saved")], now=stamped)
+
+    assert retention.sweep(store, retention.Limits(), now=NOW + timedelta(days=1), pinned=()).versions == 0
+    swept = retention.sweep(store, retention.Limits(), now=NOW + timedelta(days=31), pinned=())
+    assert swept.versions == 2
+    assert [each.number for each in store.history("x")] == [3, 4]
+
+
 def test_old_versions_go_the_newest_and_the_pinned_never(tmp_path: Path) -> None:
     store = open_store(tmp_path / "s")
     old = NOW - timedelta(days=90)
