@@ -37,11 +37,13 @@ def sync(
     """Bring texts and notebooks in step, by what they say; no edit is lost. Exit 1 when some are not."""
     from runbook.pairing.session import Options
     from runbook.system import clock
+    from runbook.system.turns import Wait
     from runbook.verbs.sync import sync as verb
 
     around = surroundings()
     notes: list[str] = []
-    options = Options(outputs=outputs, accept=accept, check=check, tell=notes.append)
+    wait = Wait(tell=show.warn)
+    options = Options(outputs=outputs, accept=accept, check=check, tell=notes.append, wait=wait)
     reports = verb(workspace(around), tuple(names or ()), options=options, around=around, now=clock.now())
     notes = list(dict.fromkeys(notes))
     if json:

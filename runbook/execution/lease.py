@@ -54,7 +54,7 @@ class Held:
 def hold(folder: ExecutionFolder) -> Iterator[Held]:
     """Hold the lease of an execution. Raises LockBusy when another supervisor does, StorageError."""
     try:
-        with files.locked(folder.lock, wait=False) as descriptor:
+        with files.locked(folder.lock) as descriptor:
             yield Held(descriptor, folder.lock)
     except LockBusy as error:
         raise LockBusy(

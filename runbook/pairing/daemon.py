@@ -163,7 +163,7 @@ def _owned(place: Place, owner: Owner) -> Iterator[int]:
 def _lock(place: Place, held: contextlib.ExitStack) -> int:
     for attempt in range(_TRIES):
         try:
-            return held.enter_context(files.locked(lock_path(place), wait=False))
+            return held.enter_context(files.locked(lock_path(place)))
         except LockBusy as error:
             if owner_of(place) is not None or attempt == _TRIES - 1:
                 raise busy(place) from error

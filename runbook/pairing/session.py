@@ -15,18 +15,21 @@ from runbook.pairing.state import Record, State
 from runbook.store.folder import nobody
 from runbook.store.store import Store, open_store
 from runbook.system.swap import Fault, no_fault
+from runbook.system.turns import Wait
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`accept`: what looks half-written or suddenly tiny is meant so. `check`: say what would be done, write
     nothing. `patience_seconds`: how long a file that looks half-written is waited for. `tell` hears of what
-    concerns no pair alone: damaged parts of state and store."""
+    concerns no pair alone: damaged parts of state and store. `wait`: how others who are at work here are
+    waited for."""
 
     outputs: Outputs = "drop"
     accept: bool = False
     check: bool = False
     patience_seconds: float = 2.0
     tell: Callable[[str], None] = nobody
+    wait: Wait = Wait()
 
 
 class Session:
@@ -39,7 +42,7 @@ class Session:
         self.now = now
         self.options = options or Options()
         self.fault = fault
-        self.state = State(place.state)
+        self.state = State(place.state, wait=self.options.wait)
         self._store: Store | None = None
         self._versions: dict[str, list[tuple[str, int, str]]] = {}
         self._records: list[Record] = []
@@ -47,7 +50,7 @@ class Session:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = open_store(self.place.store, tell=self.options.tell)
+            self._store = open_store(self.place.store, tell=self.options.tell, wait=self.options.wait)
         return self._store
 
     def mend(self) -> None:

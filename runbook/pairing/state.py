@@ -18,6 +18,7 @@ import msgspec
 from runbook.errors import ExistsError, NotFoundError
 from runbook.system import files
 from runbook.system.swap import Stamp
+from runbook.system.turns import Turns, Wait
 
 _LOG = "pairs-1.log"
 _LOGS = "pairs-*.log"
@@ -77,10 +78,10 @@ _DECODER = msgspec.json.Decoder(_Line)
 class State:
     """See the module. Not for several threads at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wait: Wait | None = None) -> None:
         self.folder = folder
         self._log = folder / _LOG
-        self._lock = folder / "lock"
+        self._turns = Turns(folder / "lock", wait)
         self._inode = -1
         self._offset = 0
         self._lines = 0
@@ -139,12 +140,13 @@ class State:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of all pairs, and know what others wrote before."""
+        """Hold the lock of all pairs, and know what others wrote before. Raises LockBusy when whoever has it
+        does not end."""
         if self._is_locked:
             yield
             return
         _make(self.folder)
-        with files.locked(self._lock):
+        with self._turns.taken():
             self._is_locked = True
             try:
                 self.read()

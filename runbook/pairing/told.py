@@ -12,8 +12,7 @@ from runbook.pairing.wording import line_of, notes_of
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to say. `code` is stable: `pair` (with its report), or what happened to the watch:
     `polling`, `limit`, `lost`, `clock`, `damaged`, `state`, `jupytext`, `ping-pong`, `problem`, `started`,
-    `stopped`.
-    `seconds` is our own work for a pair."""
+    `stopped`, `waiting`. `seconds` is our own work for a pair."""
 
     code: str
     message: str = ""

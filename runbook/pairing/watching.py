@@ -26,6 +26,7 @@ from runbook.pairing.told import Told
 from runbook.pairing.watcher import Event
 from runbook.system import clock
 from runbook.system.swap import Stamp
+from runbook.system.turns import Wait
 
 _MISSING_SECONDS = 2.0  # editors and git delete before they create
 _DOUBT_SECONDS = 2.0
@@ -63,7 +64,8 @@ class Watching:
         self.pairs = 0
         self.unsettled: dict[str, PairReport] = {}
         self._say = tell
-        options = msgspec.structs.replace(scene.options, tell=self._damaged)
+        wait = Wait(tell=lambda words: self._tell("waiting", words), is_over=lambda: self.is_stopping)
+        options = msgspec.structs.replace(scene.options, tell=self._damaged, wait=wait)
         self._session = Session(scene.place, now=clock.now(), options=options)
         self._batching = Batching(scene.timing)
         self._pingpong = PingPong()

@@ -16,6 +16,7 @@ from runbook.store import history as histories
 from runbook.store.backend import REF_LIMIT_BYTES, Item
 from runbook.store.keys import is_key, require_key
 from runbook.system import files
+from runbook.system.turns import Turns, Wait
 
 FORMAT = 1
 _FORMAT_LINE = "runbook store "
@@ -42,9 +43,9 @@ class Folder:
     """See `store/backend`. Makes the folder when it is missing; refuses a newer format in words; `tell` hears
     of a damaged format number that was set aside."""
 
-    def __init__(self, root: Path, *, tell: Callable[[str], None] = nobody) -> None:
+    def __init__(self, root: Path, *, tell: Callable[[str], None] = nobody, wait: Wait | None = None) -> None:
         self.root = root
-        self._lock = root / "lock"
+        self._turns = Turns(root / "lock", wait)
         self._tell = tell
         _open(root, tell=tell)
 
@@ -56,7 +57,7 @@ class Folder:
                 files.create(path, data, mode=0o444, durable=durable)
             except ExistsError:
                 # A sweep looks at the age and deletes under the same lock.
-                with files.locked(self._lock), contextlib.suppress(NotFoundError):
+                with self._turns.taken(), contextlib.suppress(NotFoundError):
                     files.refresh(path)
                     return False
             except NotFoundError:
@@ -90,7 +91,7 @@ class Folder:
 
     def delete(self, key: str, *, unless_since: datetime | None = None) -> bool:
         path = self._path(key)
-        with files.locked(self._lock), files.storage_errors(key):
+        with self._turns.taken(), files.storage_errors(key):
             try:
                 since = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
             except FileNotFoundError:
@@ -115,7 +116,7 @@ class Folder:
             raise ValueError(f"a ref of {len(value)} bytes")
         path = self._path(key)
         self._make_folder(path.parent)
-        with files.locked(self._lock):
+        with self._turns.taken():
             if self.read_ref(key) != expected:
                 return False
             if value is None:

@@ -19,6 +19,7 @@ from runbook.store.backend import Backend
 from runbook.store.folder import Folder, nobody
 from runbook.store.history import Entry, History
 from runbook.store.keys import name_key, object_key, require_hex
+from runbook.system.turns import Wait
 
 _PACK_FROM_BYTES = 4096
 _GZIP = 31  # zlib's word for "with gzip's header", so that zcat reads it
@@ -26,10 +27,10 @@ _SWAP_TRIES = 200
 _UNPACKED_LIMIT_BYTES = 2 << 30
 
 
-def open_store(folder: Path, *, tell: Callable[[str], None] = nobody) -> "Store":
+def open_store(folder: Path, *, tell: Callable[[str], None] = nobody, wait: Wait | None = None) -> "Store":
     """The store in a local folder, made when it is missing. `tell` hears, in words, of what was damaged and
-    is set aside. Raises StorageError, StoreDamaged."""
-    return Store(Folder(folder, tell=tell), tell=tell)
+    is set aside; `wait`: how other writers are waited for. Raises StorageError, StoreDamaged."""
+    return Store(Folder(folder, tell=tell, wait=wait), tell=tell)
 
 
 class Store:

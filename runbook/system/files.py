@@ -356,18 +356,18 @@ class Appender:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
+def locked(path: Path) -> Iterator[int]:
     """Hold an exclusive lock on `path`, a file for locking only: it is never replaced and never removed.
 
     The lock goes with the process, however that ends. Yields the descriptor, so that the owner can write
-    who it is into the file. Raises LockBusy when `wait` is False and another process holds it.
+    who it is into the file. Raises LockBusy when another process holds it: `turns` waits for it.
     """
     with storage_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         with storage_errors(path):
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise LockBusy("another process holds this lock", subject=str(path)) from error
         yield descriptor

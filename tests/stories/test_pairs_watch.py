@@ -308,3 +308,54 @@ def test_a_watch_of_another_user_is_not_stopped_and_that_is_said(
                 daemon.stop(own, host=owner.host)
         assert caught.value.hint == f"ask them: kill {started.process.pid}"
         assert started.process.poll() is None
+
+
+@contextmanager
+def stopped_at_work(root: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that was stopped (Ctrl-Z, a sleeping machine) while it had the pairs of `root` to itself."""
+    words = "import sys; from pathlib import Path; from runbook.pairing.state import State\n"
+    words += "with State(Path(sys.argv[1])).locked(): print('held', flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", words, str(place(root, env=dict(os.environ)).state)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "held\n"
+        child.send_signal(signal.SIGSTOP)
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_a_sync_behind_a_stopped_process_says_so_and_ends_with_ctrl_c(here: Path) -> None:
+    with stopped_at_work(here) as holder:
+        argv = [sys.executable, "-m", "runbook", "sync"]
+        with subprocess.Popen(argv, cwd=here, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            said = waiting.stderr.readline()
+            assert said.startswith(
+                f"waiting: process {holder.pid} on {os.uname().nodename} is at work here since"
+            )
+            assert f"`kill -CONT {holder.pid}` lets it go on" in said
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.wait(60) == 130
+    assert notebook(here) == ""
+    assert program(here, "sync").code == 0
+    assert notebook(here) != ""
+
+
+def test_a_watch_behind_a_stopped_process_says_so_and_goes_on_after_it(here: Path, tmp_path: Path) -> None:
+    with watch(here, tmp_path / "out") as running:
+        with stopped_at_work(here) as holder:
+            (here / "runbooks/restart.py").write_text(TEXT.replace("Slowly", "Quickly"))
+            running.until(lambda: any(line["event"] == "waiting" for line in running.lines()))
+            said = next(line for line in running.lines() if line["event"] == "waiting")
+            assert f"process {holder.pid} on" in str(said["message"])
+        running.until(lambda: "Quickly" in notebook(here))
+
+
+def test_a_watch_that_waits_can_be_ended(here: Path, tmp_path: Path) -> None:
+    with watch(here, tmp_path / "out") as running, stopped_at_work(here):
+        (here / "runbooks/restart.py").write_text(TEXT.replace("Slowly", "Quickly"))
+        running.until(lambda: any(line["event"] == "waiting" for line in running.lines()))
+        running.process.terminate()
+        assert running.process.wait(10) == 0

@@ -76,9 +76,11 @@ COUNTER = """
 import sys
 from pathlib import Path
 from runbook.system import files
+from runbook.system.turns import Turns
 folder = Path(sys.argv[1])
+turns = Turns(folder / "lock")
 for _ in range(50):
-    with files.locked(folder / "lock"):
+    with turns.taken():
         number = int(files.read(folder / "count", limit_bytes=99))
         files.replace(folder / "count", b"%d" % (number + 1), durable=False)
 """
@@ -275,12 +277,12 @@ def test_a_lock_goes_with_its_process(tmp_path: Path) -> None:
     assert holder.stdout.readline() == "held\n"
 
     assert files.is_locked(lock) is True
-    with pytest.raises(LockBusy, match="another process holds this lock"), files.locked(lock, wait=False):
+    with pytest.raises(LockBusy, match="another process holds this lock"), files.locked(lock):
         pass
     holder.kill()
     holder.communicate()
     assert files.is_locked(lock) is False
-    with files.locked(lock, wait=False):
+    with files.locked(lock):
         assert files.is_locked(lock) is True
 
 
