@@ -210,7 +210,7 @@ def _check_rsa(exponent: int, modulus: int) -> None:
         raise SignatureRefused(
             f"the RSA key has {modulus.bit_length()} bits; {least} to {most} are accepted",
             problem="key.weak",
-            hint="an Ed25519 key is smaller and stronger: ssh-keygen -t ed25519",
+            hint="an Ed25519 key is smaller and stronger: `ssh-keygen -t ed25519`",
         )
     if not (_RSA_EXPONENT_LEAST <= exponent < 1 << 32) or exponent % 2 == 0 or modulus % 2 == 0:
         raise SignatureRefused(

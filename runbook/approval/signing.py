@@ -165,7 +165,7 @@ def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError 
         return InputError(
             "the private file and the .pub beside it do not belong together",
             subject=key.shown,
-            hint=f"ssh-keygen -y -f {str(key.path).removesuffix('.pub')} prints the right one",
+            hint=f"`ssh-keygen -y -f {str(key.path).removesuffix('.pub')}` prints the right one",
         )
     if "passphrase" in words:
         if terminal:
@@ -173,7 +173,7 @@ def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError 
         return UnavailableError(
             "the key is locked, and there is no terminal to ask for its passphrase",
             subject=key.shown,
-            hint="unlock it in an agent first: ssh-add",
+            hint="unlock it in an agent first: `ssh-add`",
         )
     if "Permission denied" in words:
         return InputError("this user may not read the key", subject=key.shown, hint="look at owner and mode")
@@ -181,7 +181,7 @@ def _explained(stderr: bytes, key: SigningKey, *, terminal: bool) -> InputError 
         return UnavailableError(
             "the private half is neither beside the public key nor in a running agent",
             subject=key.shown,
-            hint="ssh-add it, or name the private file",
+            hint="`ssh-add` it, or name the private file",
         )
     if "is not a public key file" in words or "load public key" in words or "invalid format" in words:
         return InputError(

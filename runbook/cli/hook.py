@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from runbook.cli import show
 from runbook.cli.around import surroundings
 
 app = typer.Typer(rich_markup_mode=None)
@@ -23,6 +24,6 @@ def hook(
     import importlib
 
     module = importlib.import_module(f"runbook.hooks.{name.replace('-', '_')}")
-    code = module.main(tuple(files or ()), surroundings())
+    code = module.main(tuple(files or ()), surroundings(), show.say)
     if code:
         raise typer.Exit(code)

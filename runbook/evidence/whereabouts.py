@@ -26,13 +26,17 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 def whereabouts(folder: ExecutionFolder, *, executions: Path, workspace: str | None) -> Iterator[Note]:
     """What is odd about where `folder` lies. `executions` and `workspace` (the urn of the policy, None where
     there is none) are those of whoever asks. Reads the plan; says nothing of one that can't be read, which
-    verification does."""
+    verification does.
+
+    What it was made for is not said: no file of it tells where its workspace lay, and clones share an urn."""
     try:
         due = executions / parse_id(folder.id).month / folder.id
     except FormatError:
         return  # it is called by another name than its plan's, which is a finding
     if folder.path.resolve() != due.resolve():
-        yield Note(code="place", message=f"it lies in {folder.path.parent}, and was made for {due.parent}")
+        yield Note(
+            code="place", message=f"it lies in {folder.path.parent}; made here, it would lie in {due.parent}"
+        )
     try:
         made_in = read_plan(folder).workspace
     except RunbookError:

@@ -3,18 +3,17 @@
 import shlex
 from collections.abc import Sequence
 
-from runbook.evidence import inert
 from runbook.execution import earlier
-from runbook.hooks.finding import Found, say
+from runbook.hooks.finding import Found, Tell, say
 from runbook.hooks.staged_pairs import contents_of, is_runbook_path, staged_files
 from runbook.text.reader import read
 from runbook.verbs.lint import lint_bytes
 from runbook.workspace import Surroundings
 
 
-def main(argv: Sequence[str], around: Surroundings) -> int:
+def main(argv: Sequence[str], around: Surroundings, tell: Tell) -> int:
     """As `hooks/sync`."""
-    return say(findings(argv, around))
+    return say(findings(argv, around), tell)
 
 
 def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
@@ -37,9 +36,10 @@ def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
             linted = lint_bytes(staged[path], root=root, path=name, tree=tree)
             for stale in linted.stale:  # said, and no reason not to commit: it wants a review
                 where = ", ".join(stale.environments)
-                print(inert.block(f"{path}: approval for {where} is stale ({stale.principal})"))
+                words = f"approval for {where} is stale ({stale.principal})"
+                result.append(Found(path=path, message=words, refuses=False))
             for each in linted.findings:
                 place = f"{path}:{each.line}" if each.line else path
-                mend = each.hint or f"runbook lint {shlex.quote(path)}"
+                mend = each.hint or f"`runbook lint {shlex.quote(path)}`"
                 result.append(Found(path=place, message=f"{each.code}: {each.message}", mend=mend))
     return result

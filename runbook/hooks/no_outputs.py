@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from runbook.hooks.finding import Found, say
+from runbook.hooks.finding import Found, Tell, say
 from runbook.hooks.staged_pairs import contents_of, staged_files
 from runbook.workspace import Surroundings
 
@@ -19,9 +19,9 @@ class _Notebook(msgspec.Struct, frozen=True):
     cells: list[_Cell] = []
 
 
-def main(argv: Sequence[str], around: Surroundings) -> int:
+def main(argv: Sequence[str], around: Surroundings, tell: Tell) -> int:
     """As `hooks/sync`."""
-    return say(findings(argv, around))
+    return say(findings(argv, around), tell)
 
 
 def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
@@ -31,7 +31,7 @@ def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
 
 
 def _judged(path: str, data: bytes) -> Found | None:
-    mend = f"git rm --cached {shlex.quote(path)}  (and add it to .gitignore: its text is what is committed)"
+    mend = f"`git rm --cached {shlex.quote(path)}` (and add it to .gitignore: its text is what is committed)"
     try:
         notebook = msgspec.json.decode(data, type=_Notebook)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -23,9 +23,8 @@ from runbook.approval.trust import load_or_refusal
 from runbook.approval.trusted import Trust
 from runbook.decoding import decode_toml
 from runbook.errors import CommandFailed, FormatError, TrustError
-from runbook.evidence import inert
 from runbook.execution import earlier
-from runbook.hooks.finding import Found, say
+from runbook.hooks.finding import Found, Tell, say
 from runbook.system import clock, git, staged
 from runbook.text.reader import read
 from runbook.verbs.listing import environments_of, verdicts
@@ -44,7 +43,7 @@ class Update(msgspec.Struct, frozen=True):
     ref: str
 
 
-def main(argv: Sequence[str], around: Surroundings) -> int:
+def main(argv: Sequence[str], around: Surroundings, tell: Tell) -> int:
     """Reads git's lines from standard input. Returns 1 to refuse the push, else 0. Raises FormatError."""
     found: list[Found] = []
     protected = _protected(around)
@@ -53,7 +52,7 @@ def main(argv: Sequence[str], around: Surroundings) -> int:
             update = _update(line)
             if update.ref in protected:  # 1
                 found += findings(update, around)
-    return say(found)
+    return say(found, tell)
 
 
 def _update(line: str) -> Update:
@@ -77,8 +76,8 @@ def findings(update: Update, around: Surroundings) -> list[Found]:
     if set(update.new) <= _NONE:
         return []  # a branch is deleted: git's own settings are about that
     if set(update.old) <= _NONE:
-        print(inert.block(f"{update.ref}: new here, so there is no policy yet to judge it by"))
-        return []
+        words = "new here, so there is no policy yet to judge it by"
+        return [Found(path=update.ref, message=words, refuses=False)]
     before, after = _places(update.old, around), _places(update.new, around)
     changed = tuple(_changed(update, around)) if before else ()
     found: list[Found] = []
@@ -218,5 +217,5 @@ def _judged(
             yield Found(
                 path=place + path,
                 message=words,
-                mend=reason.hint or f"runbook review {path} --env {verdict.environment}",
+                mend=reason.hint or f"`runbook review {path} --env {verdict.environment}`",
             )

@@ -7,7 +7,7 @@ is not in git: most are ignored.
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from runbook.hooks.finding import Found, say
+from runbook.hooks.finding import Found, Tell, say
 from runbook.hooks.staged_pairs import Home, contents_of, pairs_in, staged_files
 from runbook.pairing.flow import is_alike
 from runbook.pairing.notebooks import Notebook
@@ -23,12 +23,12 @@ from runbook.workspace import Surroundings
 _FORGOTTEN = frozenset({"to-text", "merged", "made-text"})
 
 
-def main(argv: Sequence[str], around: Surroundings) -> int:
+def main(argv: Sequence[str], around: Surroundings, tell: Tell) -> int:
     """`argv`: files, from the current folder; none: whatever is staged. Returns 0 or 1.
 
     Raises FormatError outside a git work tree, CommandFailed, ToolMissing.
     """
-    return say(findings(argv, around))
+    return say(findings(argv, around), tell)
 
 
 def findings(argv: Sequence[str], around: Surroundings) -> list[Found]:
@@ -58,7 +58,7 @@ def _staged(home: Home, pairs: Sequence[Pair], staged: Mapping[str, bytes]) -> I
         words = _problem(text, staged[text], notebook, staged.get(notebook))
         if words is not None:
             both = shlex.join([text, *([notebook] if notebook in staged else [])])
-            yield Found(path=text, message=words, mend=f"{_sync(home, pair)} && git add {both}")
+            yield Found(path=text, message=words, mend=f"`{_sync(home, pair)} && git add {both}`")
 
 
 def _problem(text: str, data: bytes, notebook: str, other: bytes | None) -> str | None:
@@ -94,11 +94,12 @@ def _forgotten(home: Home, pairs: Sequence[Pair], around: Surroundings) -> Itera
         path = home.prefix + report.name
         pair = Pair(name=report.name, notebook_name=report.notebook)
         if report.action == "conflict":
-            mend = f"runbook resolve {shlex.quote(path)} --take text|notebook|both"
+            mend = f"`runbook resolve {shlex.quote(path)} --take text|notebook|both`"
             yield Found(path=path, message="both sides were changed, and nobody decided yet", mend=mend)
         elif report.action in _FORGOTTEN:
             words = f"{home.prefix}{report.notebook} holds edits that are not in the text"
-            yield Found(path=path, message=words, mend=f"{_sync(home, pair)} && git add {shlex.quote(path)}")
+            mend = f"`{_sync(home, pair)} && git add {shlex.quote(path)}`"
+            yield Found(path=path, message=words, mend=mend)
 
 
 def _sync(home: Home, pair: Pair) -> str:

@@ -211,7 +211,7 @@ def stop(place: Place, *, host: str, wait_seconds: float = 10.0) -> Owner:
         raise NotFoundError("nobody watches here", subject=str(place.root), hint="`runbook watch` starts to")
     if found.host != host:
         raise UnavailableError(
-            f"it runs as process {found.pid} on {found.host}", hint=f"stop it there: kill {found.pid}"
+            f"it runs as process {found.pid} on {found.host}", hint=f"stop it there: `kill {found.pid}`"
         )
     try:
         os.kill(found.pid, signal.SIGTERM)  # the lock says that this number is still its
@@ -219,13 +219,13 @@ def stop(place: Place, *, host: str, wait_seconds: float = 10.0) -> Owner:
         pass
     except PermissionError as error:
         raise UnavailableError(
-            f"it runs as process {found.pid} of another user", hint=f"ask them: kill {found.pid}"
+            f"it runs as process {found.pid} of another user", hint=f"ask them: `kill {found.pid}`"
         ) from error
     until = clock.monotonic_ns() + int(wait_seconds * 1e9)
     while owner_of(place) == found:
         if clock.monotonic_ns() > until:
             raise UnavailableError(
-                f"process {found.pid} did not end", hint=f"kill -9 {found.pid}; nothing is lost"
+                f"process {found.pid} did not end", hint=f"`kill -9 {found.pid}`; nothing is lost"
             )
         clock.sleep(0.02)
     return found

@@ -95,7 +95,7 @@ def read_notebook(data: bytes) -> Notebook | Unreadable | None:
 
 
 def _damaged(code: str, message: str) -> Unreadable:
-    hint = "save it again, or take an earlier version: runbook versions NAME"
+    hint = "save it again, or take an earlier version: `runbook versions NAME`"
     return Unreadable(kind="damaged", problem=Problem(code=code, message=message, hint=hint))
 
 

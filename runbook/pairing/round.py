@@ -134,12 +134,12 @@ def _tiny(session: Session, view: View) -> Round:
     name = view.pair.name
     code, hint = (
         "side.tiny",
-        f"if that is meant: runbook sync {name} --accept; if not: runbook versions {name}",
+        f"if that is meant: `runbook sync {name} --accept`; if not: `runbook versions {name}`",
     )
     if view.is_being_written:
         code, hint = (
             "side.writing",
-            f"sync when it has finished; if it never does: runbook sync {name} --accept",
+            f"sync when it has finished; if it never does: `runbook sync {name} --accept`",
         )
     problem = Problem(code=code, message=view.doubt or "", hint=hint)
     return _round(view.pair, "quarantined", f"{view.doubt}; both files stay as they are", problems=(problem,))
@@ -149,7 +149,7 @@ def _orphan(session: Session, view: View) -> Round:
     name, other = view.pair.name, view.pair.notebook_name
     _remember(session, view, settled=False)
     if view.base is None:
-        words, hint = f"{other} has no text", f"make one: runbook convert {other} {name}"
+        words, hint = f"{other} has no text", f"make one: `runbook convert {other} {name}`"
     else:
         words = f"{name} is gone, {other} is still there"
         hint = f"remove {other} too, or bring the text back: {_way_back(session, name)}"
@@ -161,7 +161,7 @@ def _way_back(session: Session, name: str) -> str:
         kept = [each.number for each in session.store.history(name) if each.label.startswith("text ")]
     except StoreDamaged:
         kept = []
-    return f"runbook restore {name}@{kept[-1]}" if kept else f"runbook versions {name}"
+    return f"`runbook restore {name}@{kept[-1]}`" if kept else f"`runbook versions {name}`"
 
 
 def _forgotten(session: Session, view: View) -> Round:
@@ -306,7 +306,7 @@ def _merged(session: Session, view: View, take: Take | None) -> Round:
     action, words = _action(found)
     problems: tuple[Problem, ...] = ()
     if found.is_disputed:
-        hint = f"runbook resolve {pair.name} --take text|notebook|both"
+        hint = f"`runbook resolve {pair.name} --take text|notebook|both`"
         problems = (Problem(code="pair.conflict", message=words, hint=hint),)
     return _round(
         pair,

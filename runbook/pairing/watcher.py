@@ -272,7 +272,7 @@ def _inotify() -> tuple[Any, Any]:
     except (ImportError, AttributeError) as error:
         raise UnavailableError(
             f"this watchdog reads inotify in a way that is not known here ({error})",
-            hint='python -m pip install "watchdog>=7.1,<8"',
+            hint='`python -m pip install "watchdog>=7.1,<8"`',
         ) from error
 
 
@@ -344,7 +344,7 @@ def _limits() -> Iterator[None]:
         which = "watches" if error.errno == errno.ENOSPC else "instances"
         raise UnavailableError(
             f"the system allows no more inotify {which}",
-            hint=f"sudo sysctl fs.inotify.max_user_{which}={524288 if which == 'watches' else 1024}",
+            hint=f"`sudo sysctl fs.inotify.max_user_{which}={524288 if which == 'watches' else 1024}`",
         ) from error
 
 

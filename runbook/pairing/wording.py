@@ -19,7 +19,7 @@ def notes_of(report: PairReport) -> list[str]:
     lines = [stale_line(report.name, each) for each in report.stale]
     if report.taken_back is not None:
         lines.append(f"{report.name}: the notebook took back what was last edited in the text")
-        lines.append(f"  next: if that was not meant: runbook restore {report.name}@{report.taken_back}")
+        lines.append(f"  next: if that was not meant: `runbook restore {report.name}@{report.taken_back}`")
     lines += [f"{report.name}: {note}" for note in report.notes]
     if report.conflict is not None:
         lines.append(f"{report.name}: both versions are in {report.conflict}")

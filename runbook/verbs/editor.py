@@ -18,7 +18,9 @@ def open_in_editor(path: Path, *, env: Mapping[str, str], subject: str, beside: 
     words = env.get(name)
     if not words:
         raise UsageError(
-            "neither VISUAL nor EDITOR is set", subject=subject, hint="for example: EDITOR=vim runbook edit …"
+            "neither VISUAL nor EDITOR is set",
+            subject=subject,
+            hint="for example: `EDITOR=vim runbook edit …`",
         )
     try:
         argv = [*shlex.split(words), str(path), *map(str, beside)]

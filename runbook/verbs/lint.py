@@ -62,7 +62,7 @@ def _dispute(path: str, copy: str) -> Finding:
         path=path,
         line=None,
         message=f"its notebook says something else, and nobody decided yet: {copy}",
-        hint=f"runbook resolve {path} --take text|notebook|both",
+        hint=f"`runbook resolve {path} --take text|notebook|both`",
     )
 
 

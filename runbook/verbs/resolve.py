@@ -56,7 +56,7 @@ def _is_there(place: Place, name: str | None) -> bool:
 def _edited(place: Place, pair: Pair, around: Surroundings) -> Edited:
     if not (around.env.get("VISUAL") or around.env.get("EDITOR")):
         raise UsageError(
-            "neither VISUAL nor EDITOR is set", subject=pair.name, hint="or: --take text|notebook|both"
+            "neither VISUAL nor EDITOR is set", subject=pair.name, hint="or: `--take text|notebook|both`"
         )
     record = State(place.state).records.get(pair.name)
     text = files.read(place.root / pair.name, limit_bytes=TEXT_LIMIT_BYTES)
@@ -74,6 +74,6 @@ def _edited(place: Place, pair: Pair, around: Surroundings) -> Edited:
         raise DeclinedError(
             "nothing was changed in the editor",
             subject=pair.name,
-            hint="to keep the text as it is: --take text",
+            hint="to keep the text as it is: `--take text`",
         )
     return Edited(text=edited, seen=(text, notebook))

@@ -114,7 +114,7 @@ def test_an_agent_without_the_key_is_said(bob: Key, agent: dict[str, str]) -> No
 
     assert isinstance(error, UnavailableError)
     assert error.message == "the private half is neither beside the public key nor in a running agent"
-    assert error.hint == "ssh-add it, or name the private file"
+    assert error.hint == "`ssh-add` it, or name the private file"
 
 
 def test_no_agent_at_all_is_said_the_same_way(bob: Key, env: dict[str, str], tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_locked_key_without_a_terminal_fails_at_once(env: dict[str, str], tmp_
 
     assert isinstance(error, UnavailableError)
     assert error.message == "the key is locked, and there is no terminal to ask for its passphrase"
-    assert error.hint == "unlock it in an agent first: ssh-add"
+    assert error.hint == "unlock it in an agent first: `ssh-add`"
     assert error.subject == str(key.path)
     assert not asked.exists()
 
@@ -243,7 +243,7 @@ def test_a_pub_file_that_belongs_to_another_key_is_noticed(
 
     assert isinstance(error, InputError)
     assert error.message == "the private file and the .pub beside it do not belong together"
-    assert error.hint == f"ssh-keygen -y -f {path} prints the right one"
+    assert error.hint == f"`ssh-keygen -y -f {path}` prints the right one"
 
 
 def test_a_program_that_answers_with_another_key_s_signature_is_not_believed(

@@ -35,9 +35,9 @@ def test_a_committed_notebook_must_say_the_same(repo: Repository) -> None:
     said = repo.hook("sync", code=1)
     assert said == (
         "runbooks/x.py: as staged, it and runbooks/x.ipynb say two things\n"
-        "    mend it: runbook sync runbooks/x.py && git add runbooks/x.py runbooks/x.ipynb\n"
+        "    mend it: `runbook sync runbooks/x.py && git add runbooks/x.py runbooks/x.ipynb`\n"
     )
-    repo.call("sh", "-c", said.rpartition("mend it: ")[2])
+    repo.call("sh", "-c", said.rpartition("mend it: ")[2].strip("`\n"))
     assert repo.hook("sync") == ""
 
 
@@ -62,7 +62,7 @@ def test_an_edit_that_was_left_in_jupyter_is_not_forgotten(repo: Repository) -> 
     said = repo.hook("sync", code=1)
     assert said == (
         "runbooks/x.py: runbooks/x.ipynb holds edits that are not in the text\n"
-        "    mend it: runbook sync runbooks/x.py && git add runbooks/x.py\n"
+        "    mend it: `runbook sync runbooks/x.py && git add runbooks/x.py`\n"
     )
     before = repo.text.read_bytes()
     repo.hook("sync", code=1)
@@ -79,7 +79,7 @@ def test_a_dispute_stops_every_commit(repo: Repository) -> None:
 
     said = repo.hook("sync", code=1)
     assert "runbooks/x.py: both sides were changed, and nobody decided yet\n" in said
-    assert "mend it: runbook resolve runbooks/x.py --take text|notebook|both\n" in said
+    assert "mend it: `runbook resolve runbooks/x.py --take text|notebook|both`\n" in said
 
 
 def test_conflict_markers_do_not_get_in(repo: Repository) -> None:
@@ -99,7 +99,7 @@ def test_outputs_do_not_get_in(repo: Repository) -> None:
 
     said = repo.hook("no-outputs", code=1)
     assert said.startswith("runbooks/x.ipynb: as staged, it holds outputs or run numbers of 1 cell\n")
-    assert "mend it: git rm --cached runbooks/x.ipynb" in said
+    assert "mend it: `git rm --cached runbooks/x.ipynb`" in said
     repo.git("rm", "-q", "--cached", "runbooks/x.ipynb")
     assert repo.hook("no-outputs") == ""
 
@@ -155,7 +155,7 @@ def test_a_workspace_below_the_repository_is_found(repo: Repository) -> None:
 
     said = repo.hook("sync", code=1)
     assert "ops/runbooks/x.py: as staged, it and ops/runbooks/x.ipynb say two things\n" in said
-    repo.call("sh", "-c", said.rpartition("mend it: ")[2].partition("\n")[0])
+    repo.call("sh", "-c", said.rpartition("mend it: ")[2].partition("\n")[0].strip("`"))
     assert repo.hook("sync") == ""
 
 
@@ -175,6 +175,7 @@ def test_a_name_that_is_no_option_stays_a_name(repo: Repository) -> None:
     (repo.root / "runbooks/-- x.py").write_text((repo.root / "runbooks/-- x.py").read_text() + MORE)
     repo.git("add", "runbooks/-- x.py")
 
-    assert "mend it: runbook sync 'runbooks/-- x.py' && git add 'runbooks/-- x.py'" in repo.hook(
-        "sync", code=1
+    assert (
+        "mend it: `runbook sync 'runbooks/-- x.py' && git add 'runbooks/-- x.py' 'runbooks/-- x.ipynb'`"
+        in repo.hook("sync", code=1)
     )

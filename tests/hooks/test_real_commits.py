@@ -1,8 +1,10 @@
 """The hooks as git and pre-commit call them: real commits, partly staged files, `commit -a`, work trees."""
 
 import json
+import os
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.hooks.repository import Repository
@@ -105,6 +107,26 @@ def install(repo: Repository) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_bytes((ROOT / "hooks/pre-commit").read_bytes())
     hook.chmod(0o755)
+
+
+def test_at_a_narrow_terminal_what_hooks_say_breaks_between_words(repo: Repository) -> None:
+    first_commit(repo)
+    install(repo)
+    repo.write(more=MORE)
+    repo.run_notebook()
+    repo.git("add", "-f", ".")
+    env = {**os.environ, "COLUMNS": "40", "TERM": "xterm"}
+    child = pexpect.spawn(
+        "git", ["commit", "-qm", "two"], cwd=str(repo.root), env=env, encoding="utf-8", timeout=60
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+
+    lines = str(child.before).replace("\r\n", "\n").split("\n")
+    assert child.exitstatus == 1
+    assert "    mend it: `git rm --cached runbooks/x.ipynb`" in lines, "a command is kept whole"
+    assert [line for line in lines if len(line) > 40 and "`" not in line] == []
+    assert "nothing was committed;" in lines
 
 
 def test_in_another_work_tree_its_own_files_count(repo: Repository) -> None:

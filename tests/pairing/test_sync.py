@@ -270,7 +270,7 @@ def test_a_conflict_stays_on_both_sides_and_all_else_merges(bench: Bench) -> Non
     report = bench.sync()
 
     assert report.action == "conflict"
-    assert report.problems[0].hint == "runbook resolve runbooks/x.py --take text|notebook|both"
+    assert report.problems[0].hint == "`runbook resolve runbooks/x.py --take text|notebook|both`"
     assert bench.text.read_text() == TEXT.replace("True", "'text'").replace("Slowly", "Carefully")
     assert bench.sources()[-1] == "restart = 'notebook'"
     copy = _conflict(bench)
@@ -726,7 +726,7 @@ def test_a_save_that_is_half_done_costs_no_outputs_whatever_was_edited_in_it(tmp
 
     words = "runbooks/x.py: another program is still writing it; both files stay as they are"
     assert [(each.action, each.message) for each in (first, again)] == [("quarantined", words)] * 2
-    hint = "sync when it has finished; if it never does: runbook sync runbooks/x.py --accept"
+    hint = "sync when it has finished; if it never does: `runbook sync runbooks/x.py --accept`"
     assert first.problems[0].hint == hint
     assert bench.sync().action == "merged"
     ran = [bool(cell.get("outputs")) for cell in bench.json()["cells"] if cell["cell_type"] == "code"]

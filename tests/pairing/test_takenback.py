@@ -31,7 +31,7 @@ def test_an_overwrite_is_said_with_the_command_that_brings_the_edit_back(bench: 
     assert content(bench.place, "runbooks/x.py", report.taken_back) == edited
     assert notes_of(report) == [
         "runbooks/x.py: the notebook took back what was last edited in the text",
-        f"  next: if that was not meant: runbook restore runbooks/x.py@{report.taken_back}",
+        f"  next: if that was not meant: `runbook restore runbooks/x.py@{report.taken_back}`",
     ]
 
 

@@ -180,7 +180,7 @@ def test_a_deleted_text_is_reported_after_a_moment_and_stays_deleted(tmp_path: P
         assert time.monotonic() - began > 1.5
         (problem,) = watch.watching.unsettled["runbooks/x.py"].problems
         assert problem.hint is not None
-        assert problem.hint.endswith("or bring the text back: runbook restore runbooks/x.py@1")
+        assert problem.hint.endswith("or bring the text back: `runbook restore runbooks/x.py@1`")
         assert not bench.text.exists()
         assert bench.notebook.exists()
 

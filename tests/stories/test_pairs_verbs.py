@@ -68,7 +68,7 @@ def test_a_dispute_fails_until_it_is_resolved(bench: Bench, call: Caller) -> Non
     words = 'x.py: both sides changed 1 cell ("health"); each side keeps its own until you resolve it'
     assert words in said.out
     assert "runbooks/x.py: both versions are in runbooks/x.conflict-" in said.out
-    assert "next: runbook resolve runbooks/x.py --take text|notebook|both" in said.out
+    assert "next: `runbook resolve runbooks/x.py --take text|notebook|both`" in said.out
     assert call(bench.root, "sync").code == 1
     assert (
         "runbooks/x.py: pair.conflict: its notebook says something else" in call(bench.root, "lint", "x").out
@@ -247,7 +247,7 @@ def test_what_is_suddenly_tiny_needs_a_word(bench: Bench, call: Caller) -> None:
     bench.write(b"")
     said = call(bench.root, "sync")
     assert said.code == 1
-    assert "if that is meant: runbook sync runbooks/x.py --accept" in said.out
+    assert "if that is meant: `runbook sync runbooks/x.py --accept`" in said.out
     assert call(bench.root, "sync", "x", "--accept").code == 0
     assert bench.sources() == []
 

@@ -306,7 +306,7 @@ def test_a_watch_of_another_user_is_not_stopped_and_that_is_said(
             patched.setattr(os, "kill", denied)
             with pytest.raises(UnavailableError, match="of another user") as caught:
                 daemon.stop(own, host=owner.host)
-        assert caught.value.hint == f"ask them: kill {started.process.pid}"
+        assert caught.value.hint == f"ask them: `kill {started.process.pid}`"
         assert started.process.poll() is None
 
 

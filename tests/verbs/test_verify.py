@@ -248,6 +248,19 @@ def test_an_execution_carried_to_another_workspace_is_said_to_be(desk: Desk) -> 
     assert noted(desk, ID) == [[f"workspace: it is a run of the workspace {made_in}; this is {urn}"]]
 
 
+def test_of_a_copy_made_elsewhere_no_folder_here_is_said_to_be_what_it_was_made_for(
+    desk: Desk, tmp_path: Path, call: Caller
+) -> None:
+    copy = Told(tmp_path / "elsewhere").folder.path.parent
+
+    said = call(desk.root, "verify", str(copy / ID)).out
+
+    due = desk.workspace.executions / "2026-11"
+    assert f"  note: place: it lies in {copy}; made here, it would lie in {due}\n" in said
+    assert "  note: workspace: it is a run of the workspace urn:uuid:6f1e0c1e" in said
+    assert "made for" not in said
+
+
 def test_an_execution_in_another_month_or_there_twice_is_said_to_be(desk: Desk) -> None:
     Told(desk.workspace.executions, CELLS, plan_of(CELLS, workspace=None))
     executions = desk.workspace.executions
@@ -256,7 +269,7 @@ def test_an_execution_in_another_month_or_there_twice_is_said_to_be(desk: Desk) 
     moved, kept = sorted(noted(desk, everything=True), key=len, reverse=True)
 
     assert kept == ["twice: it lies here more than once"]
-    place = f"it lies in {executions / '2025-02'}, and was made for {executions / '2026-11'}"
+    place = f"it lies in {executions / '2025-02'}; made here, it would lie in {executions / '2026-11'}"
     assert moved == [f"place: {place}", *kept]
 
 
