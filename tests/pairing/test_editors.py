@@ -41,7 +41,11 @@ def emacs(tmp_path: Path) -> "subprocess.Popen[bytes]":
     """A process of that name."""
     program = tmp_path / "emacs"
     program.symlink_to(shutil.which("sleep") or "/bin/sleep")
-    return subprocess.Popen([str(program), "60"])
+    process = subprocess.Popen([str(program), "60"])
+    name, limit = Path(f"/proc/{process.pid}/comm"), time.monotonic() + 30
+    while name.exists() and name.read_text() != "emacs\n" and time.monotonic() < limit:
+        time.sleep(0.01)  # Linux closes the pipe that Popen waits for a moment before it changes the name
+    return process
 
 
 def test_an_emacs_with_unsaved_changes_is_named(tmp_path: Path, emacs: "subprocess.Popen[bytes]") -> None:
