@@ -1,11 +1,14 @@
 """The docs say what the program says."""
 
+import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runbook.cli.verbs_table import VERBS
+from runbook.workspace import ConfigFile, WorkspaceFile
 from tests.pages import PAGES, REFERENCE, ROOT
 
 
@@ -22,6 +25,18 @@ def test_every_verb_has_one_line_of_help_that_its_page_repeats() -> None:
     for name, verb in VERBS.items():
         assert f"## {name}\n" in page
         assert verb.help.endswith(".")
+
+
+def test_every_setting_stands_on_its_page_with_what_it_is_when_left_out() -> None:
+    page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    _, inner, outer, _ = page.split("\n## ")
+
+    row = re.compile(r"^\| `(\w+)` \|.*\| (.*) \|$", re.MULTILINE)
+    assert [name for name, _ in row.findall(outer)] == list(ConfigFile.__struct_fields__)
+    usual = msgspec.to_builtins(WorkspaceFile(version=1))
+    assert row.findall(inner) == [
+        (name, "required" if name == "version" else f"`{json.dumps(usual[name])}`") for name in usual
+    ]
 
 
 def _pages() -> list[Path]:
