@@ -150,7 +150,7 @@ class _Attempt:
         self.ended = True
         self.message = event.text("message") or self.message
         if event.text("reply"):  # its own time, where the journal has no message of it
-            self.times.setdefault("shell.execute_reply", event.text("replied") or event.t)
+            self.times.setdefault("shell.execute_reply", event.t)
 
 
 class _Step:

@@ -5,9 +5,12 @@ The chain holds whatever somebody chains anew. But events name each other:
 (`gap`, `truncated`, the note of a limit); what it publishes for an attempt's request is that step's. 2 An
 attempt that is called well ended has what the kernel executed and its reply, where no gap is told. 3 Answers
 are to the question that is open, and such as it takes; no number is asked twice; what is asked before a step
-is what the plan asks; answers that nobody gave stand only where nobody is there. 4 What a person attested,
+is what the plan asks; answers that nobody gave stand only where nobody is there; and nothing goes on behind
+a question that stands open, but where somebody stops the run, or takes it up. 4 What a person attested,
 declined or left out follows their answer, in their words. 5 A step ends with the attempt that it began with,
-and stands where the plan has it; who takes a run up opens it on the same plan.
+and stands where the plan has it; who takes a run up opens it on the same plan, and says so. 6 What ends well
+ran in a kernel that had answered; one kernel's end is told before another answers, and once; only who takes a
+run up finds one there.
 """
 
 from collections.abc import Mapping
@@ -20,6 +23,9 @@ _WELL = frozenset({"succeeded", "deviated"})
 _REPLIES = frozenset({"execute_reply", "runbook_reply"})
 _SETTLED = {"attested": "done", "declined": "decline", "step-skipped": "skip"}
 _BEFORE = frozenset({"start", "confirm", "danger", "manual"})
+_ASKED = _BEFORE | {"second", "failed", "held", "input", "password"}
+_OF_STEPS = frozenset({"input", "password"})  # left open where their step ends
+_GOES_ON = frozenset({"question", "step-started", "step-skipped", "attested", "declined"})
 _LIMIT = "its limit of output is reached"
 
 
@@ -44,19 +50,24 @@ class Continuity:
         self._question: Event | None = None
         self._asked = 0
         self._answer: tuple[Event, Event] | None = None  # the last question that was answered, and how
+        self._kernels = 0  # the number of the last whose end was told
+        self._answers = False  # a kernel has, and its end was not told
+        self._taken_up = False  # the run, since a kernel answered last
         self.problems: list[tuple[int, str]] = []
 
     def feed(self, event: Event) -> None:
         """Look at the next event."""
         line, name = event.seq + 1, event.text("step")
+        if event.kind in _GOES_ON:
+            self._left_behind(line)
         match event.kind:
-            case "opened" if event.text("plan") != self._plan_digest and event.seq:  # 5
-                self.problems.append((line, "the run was taken up on another plan"))
+            case "opened":
+                self._opened(event)
             case "message":
                 self._published(event)
                 self._heard(event)
-            case "kernel-ended":
-                self._spooled = None
+            case "kernel-started" | "kernel-ended":
+                self._lived(event)
             case "gap" | "truncated":
                 self._is_told = True
             case "note" if event.text("by") == "runbook" and event.text("words").startswith(_LIMIT):
@@ -71,6 +82,10 @@ class Continuity:
                 self._said(event)
             case "attested" | "declined" | "step-skipped":
                 self._settled(event, name)
+            case "confirmed":
+                self._question = None
+            case "interrupted" if event.text("how") == "stop":
+                self._question = None
 
     def finish(self) -> None:
         """After the last event."""
@@ -88,6 +103,35 @@ class Continuity:
                 )
             if self._executed.get(request) != source:
                 self.problems.append((line, f"what the kernel executed as {name!r} is not here, or not that"))
+
+    def _opened(self, event: Event) -> None:
+        line = event.seq + 1
+        self._question, self._taken_up = None, event.payload.get("taken_up") is True
+        if event.seq and event.text("plan") != self._plan_digest:  # 5
+            self.problems.append((line, "the run was taken up on another plan"))
+        if event.seq and not self._taken_up:  # 5
+            self.problems.append((line, "the run was opened a second time"))
+
+    def _lived(self, event: Event) -> None:
+        line = event.seq + 1
+        if event.kind == "kernel-ended":
+            number = event.number("number")
+            if number <= self._kernels:  # 6
+                self.problems.append((line, f"the end of kernel {number} was told before"))
+            self._kernels, self._answers, self._spooled = max(number, self._kernels), False, None
+            return
+        if self._answers and not self._taken_up:  # 6
+            self.problems.append((line, "a kernel answered while another one lived"))
+        if event.payload.get("adopted") is True and not self._taken_up:  # 6
+            self.problems.append((line, "a kernel was found there by nobody who took the run up"))
+        self._answers, self._taken_up = True, False
+
+    def _left_behind(self, line: int) -> None:
+        asked = self._question
+        if asked is not None and asked.text("asks") not in _OF_STEPS:  # 3
+            number = asked.number("question")
+            self.problems.append((line, f"the run went on, and nobody had answered question {number}"))
+        self._question = None
 
     def _published(self, event: Event) -> None:
         number = event.payload.get("spooled")
@@ -116,6 +160,8 @@ class Continuity:
         if event.text("message"):
             self._requests[event.text("message")] = name
         if event.text("state") in _WELL:
+            if not self._answers:  # 6
+                self.problems.append((line, f"{name!r} is called well ended, and no kernel had answered"))
             self._well.append((line, name, event.text("message"), source))
 
     def _said(self, event: Event) -> None:
@@ -141,6 +187,8 @@ class Continuity:
 
     def _question_fits(self, event: Event) -> None:
         planned, asks = self._steps.get(event.text("step")), event.text("asks")
+        if asks not in _ASKED:  # 3
+            self.problems.append((event.seq + 1, f"nobody is asked {asks!r}"))
         if planned is None or asks not in _BEFORE:
             return
         due = "manual" if planned.kind == "manual" else "start"

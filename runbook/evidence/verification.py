@@ -13,10 +13,11 @@ name tell of (`begun`); 3 the text is the planned one: digests, values, every st
 included files are the planned ones, and those of the header's digest; 4 the kept trust files are those of the
 start record, and by them the run was permitted when it began, on the approvals that the plan counts
 (`permitted`); 5 the journal's chain holds; 6 its events tell one story that can be true (`examination`), with
-nothing taken out (`continuity`), in times that its clocks allow (`durations`), each confirmation in it was
-signed by somebody who might (`confirmations`), and steps were edited only where the kept policy allows it
-(`deviations`); 7 the seal reads, and says what journal and start say; 8 every file is in the manifest with
-its digest, no other is there, and each is one that a run writes; 9 record and audit are what the renderer
+nothing taken out (`continuity`), no step run without the yes that it waits for (`consent`), in times that its
+clocks allow (`durations`), each confirmation in it was signed by somebody who might (`confirmations`), and
+steps were edited only where the kept policy allows it (`deviations`); 7 the seal reads, and says what journal
+and start say; 8 every file is in the manifest with its digest, no other is there, and each is one that a run
+writes; 9 record and audit are what the renderer
 makes of the rest.
 """
 
@@ -33,6 +34,7 @@ from runbook.evidence import begun, given, permitted, proposal, seal, start
 from runbook.evidence.account import RENDERER, Account, Teller
 from runbook.evidence.blobs import Blobs
 from runbook.evidence.confirmations import Confirmations
+from runbook.evidence.consent import Consent
 from runbook.evidence.continuity import Continuity
 from runbook.evidence.derive import Told, finished_steps, render, strangers
 from runbook.evidence.deviations import deviations_of, recheck
@@ -257,12 +259,14 @@ class _Check:
         confirmations = Confirmations(self.plan, start=hex_digest(start), trust=self._kept_trust)
         durations = Durations(None if self.start is None else self.start.monotonic)
         continuity = Continuity(self.plan, plan_digest=self.plan_digest)
+        consent = Consent(self.plan)
         alive = self.folder.is_alive()
         for event in reader:
             teller.feed(event)
             whole = _whole(event, blobs)
             examiner.feed(whole)
             continuity.feed(whole)
+            consent.feed(event)
             confirmations.feed(event)
             durations.feed(event)
             referred.feed(event)
@@ -271,7 +275,7 @@ class _Check:
         account = teller.account(alive=alive, head=reader.head, length=reader.length, torn=len(reader.torn))
         examiner.finish(account.standing)
         continuity.finish()
-        told = (examiner, continuity, confirmations, durations)
+        told = (examiner, continuity, consent, confirmations, durations)
         for line, words in (problem for each in told for problem in each.problems):
             self._find("TAMPERED", "events", words, file="journal.jsonl", line=line)
         self.account = account

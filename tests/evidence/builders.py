@@ -177,6 +177,14 @@ class Told:
             implementation="CPython",
         )
 
+    def let_run(self, step: str, number: int, choice: str = "run") -> None:
+        """Question `number`, whether the step may run, and somebody's yes."""
+        tags = next(cell.tags for cell in self.cells if cell.name == step)
+        asks = next((tag for tag in ("danger", "confirm") if tag in tags), "start")
+        words = step if asks == "danger" else ""
+        self.tell("question", question=number, step=step, asks=asks, choices=[choice], words="Run it?")
+        self.tell("answer", question=number, choice=choice, words=words, by="alice", how="terminal")
+
     def begin(self, step: str, *, attempt: int = 1, source: str | None = None) -> str:
         """A step starts; returns its request's id."""
         self._requests += 1
@@ -230,7 +238,7 @@ class Told:
 
     def end(self, step: str, state: str, *, parent: str = "", attempt: int = 1, **more: object) -> None:
         """The reply comes, unless the state says that none did."""
-        reply = {"succeeded": "ok", "failed": "error"}.get(state)
+        reply = {"succeeded": "ok", "deviated": "ok", "failed": "error"}.get(state)
         if reply is not None:
             content = {"status": reply, "execution_count": self._requests}
             self.hear(step, "execute_reply", content, parent=parent, channel="shell")
@@ -265,11 +273,13 @@ def whole_run(where: Path) -> ExecutionFolder:
     """A sealed run of `CELLS` that went well, without record, audit and seal file."""
     told = Told(where, CELLS)
     told.kernel()
+    told.let_run("health", 1)
     told.run("health", text="fine\n")
-    told.tell("question", question=1, step="announce", asks="manual", choices=["done"], words="Done?")
-    told.tell("answer", question=1, choice="done", words="said it", by="alice", how="terminal")
+    told.tell("question", question=2, step="announce", asks="manual", choices=["done"], words="Done?")
+    told.tell("answer", question=2, choice="done", words="said it", by="alice", how="terminal")
     told.tell("attested", step="announce", by="alice", words="said it")
+    told.let_run("restart", 3)
     told.run("restart", text="restarted\n")
-    told.tell("kernel-ended", returncode=0, signal=None, expected=True)
+    told.tell("kernel-ended", returncode=0, signal=None, expected=True, number=1)
     told.seal("succeeded", health="succeeded", announce="attested", restart="succeeded")
     return told.folder

@@ -17,6 +17,7 @@ class Journal:
         self._continuity = Continuity(plan_of(CELLS, **changes), plan_digest=DIGEST)
         self._seq = 0
         self.tell("opened", plan=DIGEST)
+        self.tell("kernel-started")
 
     def tell(self, kind: str, **payload: object) -> None:
         event = Event(seq=self._seq, prev="", t=moment(BEGAN), m=self._seq, kind=kind, payload=payload)
@@ -34,9 +35,8 @@ class Journal:
         self.tell("step-ended", step="health", attempt=attempt, state=state, message="r1")
 
     def ask(self, number: int, step: str = "announce", *choices: str) -> None:
-        self.tell(
-            "question", question=number, step=step, choices=list(choices or ("done", "decline", "skip"))
-        )
+        taken = list(choices or ("done", "decline", "skip"))
+        self.tell("question", question=number, step=step, asks="manual", choices=taken)
 
     def answer(self, number: int, choice: str, words: str = "") -> None:
         self.tell(
@@ -48,6 +48,9 @@ class Journal:
             by="alice@here",
             how="terminal",
         )
+
+    def take_up(self, plan: str = DIGEST) -> None:
+        self.tell("opened", plan=plan, taken_up=True)
 
     @property
     def problems(self) -> list[str]:
@@ -70,10 +73,13 @@ def test_a_whole_journal_has_nothing_wrong(journal: Journal) -> None:
     journal.ask(1)
     journal.answer(1, "done", "told them")
     journal.tell("attested", step="announce", by="alice@here", words="told them")
-    journal.tell("opened", plan=DIGEST)
+    journal.take_up()
+    journal.tell("kernel-started", adopted=True)
     journal.publish(5)
-    journal.tell("kernel-ended")
+    journal.tell("kernel-ended", number=1)
+    journal.tell("kernel-started", adopted=False)
     journal.publish(1)
+    journal.tell("kernel-ended", number=2)
     assert journal.problems == []
 
 
@@ -165,9 +171,30 @@ def test_3_an_answer_is_one_that_the_question_takes(journal: Journal) -> None:
 
 def test_3_no_number_is_asked_twice_and_a_question_may_stay_open(journal: Journal) -> None:
     journal.ask(1)
+    journal.take_up()
     journal.ask(3)
+    journal.take_up()
     journal.ask(3)
     assert journal.problems == ["question 3 was asked before"]
+
+
+@pytest.mark.parametrize("kind", ["step-started", "step-skipped", "attested", "declined", "question"])
+def test_3_nothing_goes_on_behind_a_question_that_stands_open(journal: Journal, kind: str) -> None:
+    journal.ask(1)
+    journal.tell(kind, step="health", index=1, attempt=1, reason="when", question=2, asks="start", choices=[])
+    assert journal.problems[0] == "the run went on, and nobody had answered question 1"
+
+
+@pytest.mark.parametrize("left", ["opened", "interrupted", "confirmed", "step-ended"])
+def test_3_a_question_is_left_open_by_a_death_a_stop_a_second_person_or_the_end_of_its_step(
+    journal: Journal, left: str
+) -> None:
+    asks = {"confirmed": "second", "step-ended": "password"}.get(left, "start")
+    journal.tell("question", question=1, step="health", asks=asks, choices=["skip"])
+    more = {"plan": DIGEST, "taken_up": True, "how": "stop", "step": "health", "state": "failed"}
+    journal.tell(left, **more)
+    journal.tell("step-skipped", step="restart", reason="when")
+    assert journal.problems == []
 
 
 @pytest.mark.parametrize(
@@ -182,9 +209,9 @@ def test_3_no_number_is_asked_twice_and_a_question_may_stay_open(journal: Journa
 def test_3_what_is_asked_before_a_step_is_what_the_plan_asks(
     journal: Journal, step: str, asks: str, due: str
 ) -> None:
-    journal.tell("question", question=1, step=step, asks=asks, choices=[])
-    journal.tell("question", question=2, step=step, asks=due, choices=[])
-    journal.tell("question", question=3, step=step, asks="failed", choices=[])
+    for number, each in enumerate((asks, due, "failed"), 1):
+        journal.tell("question", question=number, step=step, asks=each, choices=[])
+        journal.take_up()
     assert journal.problems == [f"{step!r} is asked for as {asks!r}, and not {due!r}"]
 
 
@@ -238,9 +265,39 @@ def test_4_a_step_that_the_plan_leaves_out_asks_nobody(journal: Journal) -> None
 def test_5_a_step_ends_as_the_attempt_that_it_began_as_at_its_place(journal: Journal) -> None:
     journal.begin(index=2)
     journal.end("failed", attempt=2)
-    journal.tell("opened", plan="sha256:" + "1" * 64)
+    journal.take_up("sha256:" + "1" * 64)
+    journal.tell("opened", plan=DIGEST)
     assert journal.problems == [
         "'health' does not stand there in the plan",
         "attempt 1 of 'health' ends as another",
         "the run was taken up on another plan",
+        "the run was opened a second time",
     ]
+
+
+def test_6_what_ends_well_ran_in_a_kernel_that_had_answered(journal: Journal) -> None:
+    journal.tell("kernel-ended", number=1)
+    journal.begin()
+    journal.publish(1, "execute_input", code=SOURCE)
+    journal.publish(2, "runbook_reply", status="ok")
+    journal.end()
+    assert journal.problems == ["'health' is called well ended, and no kernel had answered"]
+
+
+def test_6_one_kernels_end_is_told_before_another_answers_and_once(journal: Journal) -> None:
+    journal.tell("kernel-started")
+    journal.tell("kernel-ended", number=2)
+    journal.tell("kernel-ended", number=2)
+    journal.tell("kernel-started")
+    assert journal.problems == [
+        "a kernel answered while another one lived",
+        "the end of kernel 2 was told before",
+    ]
+
+
+def test_6_only_who_takes_a_run_up_finds_a_kernel_there(journal: Journal) -> None:
+    journal.take_up()
+    journal.tell("kernel-started", adopted=True)
+    journal.tell("kernel-ended", number=1)
+    journal.tell("kernel-started", adopted=True)
+    assert journal.problems == ["a kernel was found there by nobody who took the run up"]

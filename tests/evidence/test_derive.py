@@ -68,6 +68,8 @@ def test_a_text_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_the_longest_output_is_told_and_checked_in_bounded_memory(tmp_path: Path) -> None:
     scratch = plan_of(CELLS, environment="scratch", approved=False, counted=(), workspace=None)
     told = Told(tmp_path, plan=scratch)
+    told.kernel()
+    told.let_run("health", 1)
     request, began = told.begin("health"), told.m
     text = ("0123456789abcde\n" * 3072)[: 48 << 10]
     for _ in range(64 * MEGABYTE // len(text)):  # as much as the limit lets through, in lines of the journal

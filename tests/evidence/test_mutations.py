@@ -24,8 +24,11 @@ CLAIMS = {
     "message execute_input": {"channel", "date"},
     "message execute_reply": {"channel", "date"},
     "step-ended": {"error", "ms", "reason"},  # `ms`: by a millisecond, that is
-    "question": {"words"},
-    "kernel-ended": {"expected", "returncode", "signal"},
+    "question start": {"words"},
+    "question danger": {"words"},
+    "question manual": {"words"},
+    "answer run": {"by", "words"},
+    "kernel-ended": {"expected", "number", "returncode", "signal"},
 }
 """What only the seal vouches for, once it is signed: docs/limits.md says so. Times of events, too."""
 Line = dict[str, object]
@@ -52,7 +55,8 @@ def changed(value: object) -> object:
 
 def named(line: Line) -> str:
     """What kind of event it is."""
-    return f"{line['kind']} {line['type']}" if line["kind"] == "message" else str(line["kind"])
+    more = {"message": "type", "question": "asks", "answer": "choice"}.get(str(line["kind"]))
+    return f"{line['kind']} {line[more]}" if more else str(line["kind"])
 
 
 def is_found(folder: ExecutionFolder, lines: list[Line]) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from runbook.evidence.consent import Consent
+from runbook.evidence.continuity import Continuity
 from runbook.evidence.events import Event, StepState
 from runbook.evidence.plan import PlannedStep
 from runbook.evidence.states import standing
@@ -17,6 +19,7 @@ from runbook.execution.conduct import Conduct
 from runbook.execution.leeway import Leeway
 from runbook.execution.past import DONE_WELL, Gatherer
 from runbook.execution.questions import WORDED, Answer, Question
+from tests.evidence.builders import CELLS, DIGEST, plan_of
 from tests.execution.test_conduct import step
 
 BAD: tuple[StepState, ...] = ("failed", "timed-out", "interrupted", "unknown", "kernel-died")
@@ -55,6 +58,7 @@ class World:
         self.unattended_first = chance.random() < 0.3 and not asks  # such plans don't begin
         self.events: list[Event] = []
         self.kernel = 1
+        self.answers = False  # the kernel, and that was told
         self.set_up: set[tuple[int, str]] = set()  # in which kernel a step succeeded, or a person let it be
         self.sent: Request | None = None
         self.told_to_stop = False  # in the life of this supervisor
@@ -79,6 +83,11 @@ class World:
         if self.kills and self.chance.random() < 0.04:
             self.kills -= 1
             raise Killed
+
+    def answer(self, *, adopted: bool) -> None:
+        """The kernel does."""
+        self.answers = True
+        self.tell("kernel-started", adopted=adopted)
 
     def end(self, name: str, attempt: int, state: StepState) -> None:
         reply = {"reply": "ok"} if state in DONE_WELL else {}
@@ -140,7 +149,7 @@ def live(world: World) -> str:
     conduct = Conduct(world.steps, leeway, by="bob")
     world.told_to_stop = False
     taken_up = bool(world.events)
-    world.tell("opened")
+    world.tell("opened", plan=DIGEST, **({"taken_up": True} if taken_up else {}))
     if taken_up:
         _take_up(world, conduct)
     for _ in range(500):
@@ -161,6 +170,8 @@ def _take_up(world: World, conduct: Conduct) -> None:
     gone = past.ended == world.kernel  # told so already, and nothing else was started
     renewed = gone or world.chance.random() < 0.5
     conduct.take_up(past, renewed=renewed)
+    if not renewed:
+        world.answer(adopted=True)
     if past.open is not None:
         sent = world.sent
         state: StepState = "unknown"
@@ -174,6 +185,7 @@ def _take_up(world: World, conduct: Conduct) -> None:
     if renewed:
         if not gone:
             world.tell("kernel-ended", number=world.kernel)
+        world.answers = False
         world.kernel += 1
 
 
@@ -190,14 +202,14 @@ def _carry_out(world: World, conduct: Conduct, action: Action) -> None:
         case Ask(question=question):
             assert conduct.is_attended, "nobody is there"
             _answer(world, conduct, question)
-        case Settle(question=question, choice=choice):
-            world.tell("question", question=question.number, step=question.step)
-            world.tell("answer", question=question.number, step=question.step, choice=choice)
-        case Skip(step=name, reason=reason):
+        case Settle(question=question, choice=choice, how=how):
+            _ask(world, question)
+            world.tell("answer", question=question.number, step=question.step, choice=choice, how=how)
+        case Skip(step=name, reason=reason, words=words):
             require_not_done(world, name)
-            world.tell("step-skipped", step=name, reason=reason)
-        case Attest(step=name, done=done):
-            world.tell("attested" if done else "declined", step=name)
+            world.tell("step-skipped", step=name, reason=reason, words=words)
+        case Attest(step=name, done=done, by=by, words=words):
+            world.tell("attested" if done else "declined", step=name, by=by, words=words)
         case Note(step=name):
             world.tell("note", step=name)
 
@@ -214,7 +226,11 @@ def _run(world: World, conduct: Conduct, action: Run) -> None:
     source = (
         "e" * 64 if action.edit is not None else next(s for s in world.steps if s.name == action.step).source
     )
-    world.tell("step-started", step=action.step, attempt=action.attempt, source=source, **deviation)
+    if not world.answers:
+        world.answer(adopted=False)
+    index = next(each.index for each in world.steps if each.name == action.step)
+    begun = {"step": action.step, "index": index, "attempt": action.attempt, "by": action.by}
+    world.tell("step-started", source=source, **begun, **deviation)
     world.may_be_stopped(conduct)
     state = world.chance.choice((*WELL, *BAD))
     if state == "succeeded":
@@ -232,14 +248,20 @@ def _run(world: World, conduct: Conduct, action: Run) -> None:
 
 def _lose_kernel(world: World, conduct: Conduct) -> None:
     world.tell("kernel-ended", number=world.kernel)
+    world.answers = False
     world.kernel += 1
     conduct.kernel_gone()
+
+
+def _ask(world: World, question: Question) -> None:
+    told = {"question": question.number, "step": question.step, "asks": question.asks}
+    world.tell("question", choices=list(question.choices), **told)
 
 
 def _answer(world: World, conduct: Conduct, question: Question) -> None:
     if question.asks != "failed":
         require_not_done(world, question.step)
-    world.tell("question", question=question.number, step=question.step, asks=question.asks)
+    _ask(world, question)
     if world.chance.random() < 0.03:  # it dies while it idles
         _lose_kernel(world, conduct)
     world.may_be_stopped(conduct)
@@ -264,7 +286,8 @@ def _answer(world: World, conduct: Conduct, question: Question) -> None:
     named = question.step
     if choice in ("undo", "check"):
         named = (question.undo if choice == "undo" else question.check)[0]
-    world.tell("answer", question=question.number, step=named, choice=choice)
+    said = {"choice": choice, "words": words.strip(), "by": "bob", "how": "terminal"}
+    world.tell("answer", question=question.number, step=named, **said)
 
 
 def require_not_done(world: World, name: str) -> None:
@@ -308,6 +331,19 @@ def require_fit(world: World, action: Run) -> None:
             )
 
 
+def require_nothing_found(world: World) -> None:
+    """An honest run is never called another: what verification asks of yes and of questions holds."""
+    kind = "unattended" if world.unattended_first else "interactive"
+    plan = plan_of(CELLS, kind=kind, steps=tuple(world.steps))
+    consent, continuity = Consent(plan), Continuity(plan, plan_digest=DIGEST)
+    gap = Event(seq=len(world.events), prev="", t="", m=0, kind="gap", payload={})  # no kernel speaks here
+    for event in (*world.events, gap):
+        consent.feed(event)
+        continuity.feed(event)
+    continuity.finish()
+    assert consent.problems == continuity.problems == []
+
+
 def require_true_outcome(world: World, reason: str) -> None:
     """A stop is one where it ended the run. What was taken up since, and finished, is what its steps say."""
     claim = {"outcome": "failed" if world.lapsed else "succeeded"}
@@ -333,6 +369,7 @@ def test_whenever_it_dies_nothing_is_repeated_left_out_or_run_in_a_kernel_that_i
         for _ in range(10):
             try:
                 require_true_outcome(world, live(world))
+                require_nothing_found(world)
                 break
             except Killed:
                 continue

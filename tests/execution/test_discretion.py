@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runbook.execution.discretion import _BY_READERS, _BY_READERS_OF, _MOST, Discretion
+from runbook.execution.discretion import _BY_READERS, _BY_READERS_OF, _COUNTED, _MOST, Discretion
 from runbook.execution.kernel_values import KernelMessage
 from runbook.execution.questions import Question
 from runbook.text.secret import Hidden
@@ -95,6 +95,14 @@ def test_what_readers_go_by_stays_in_every_event(key: str) -> None:
 def test_what_readers_go_by_in_one_event_is_masked_in_another(kind: str, key: str) -> None:
     assert discretion().payload(kind, {key: SECRET}) == {key: SECRET}
     assert discretion().payload("note", {key: SECRET}) == {key: MASK}
+
+
+@pytest.mark.parametrize("key", sorted(_COUNTED))
+def test_a_number_of_ours_stays_where_a_secret_has_its_digits(key: str) -> None:
+    made = Discretion({"pin": Hidden("1234")})
+    assert made.payload("step-ended", {key: 51234}) == {key: 51234}
+    assert made.payload("step-ended", {key: "51234"}) == {key: "5[secret:pin]"}
+    assert made.payload("kit", {key: 51234}) == {key: "5[secret:pin]"}
 
 
 def test_of_a_question_the_words_are_masked_and_the_choices_stay() -> None:
