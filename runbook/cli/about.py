@@ -73,7 +73,7 @@ def _counted(checks: Any) -> str:
     wrong = sum(check.state == "wrong" for check in checks)
     missing = sum(check.state == "missing" for check in checks)
     if wrong:
-        return f"{show.many(wrong, 'thing')} wrong; the lines with {_MARKS['wrong']} say what to do"
+        return f"{show.many(wrong, 'thing')} wrong: see the lines with {_MARKS['wrong']}"
     return f"all is well; {show.many(missing, 'thing')} not set up" if missing else "all is well"
 
 

@@ -98,5 +98,5 @@ def test_doctor_says_in_its_last_line_what_it_comes_to(call: Caller, tmp_path: P
     assert "next: `runbook init` makes one\n" in well.out
     assert well.out.rstrip("\n").rpartition("\n")[2].startswith("all is well; ")
     assert wrong.code == 1
-    assert wrong.out.endswith("1 thing wrong; the lines with WRONG say what to do\n")
+    assert wrong.out.endswith("1 thing wrong: see the lines with WRONG\n")
     assert "next: set it to a Python that has ipykernel\n" in wrong.out
