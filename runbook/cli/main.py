@@ -106,22 +106,44 @@ def main(argv: Sequence[str]) -> int:
             return _output_lost(BrokenPipeError())
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     except RunbookError as error:
-        from runbook.cli import show
-
-        with contextlib.suppress(OSError):  # nobody can be told; the code says it
-            show.error(error, json="--json" in argv)
-        return exit_code(error)
+        return _refused(error, argv)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place that catches a bug
         if isinstance(error, OSError) and _is_output(error):
             return _output_lost(error)
+        refused = _of_a_disk(error)
+        if refused is not None:
+            return _refused(refused, argv)
         from runbook.cli import bugs
 
         bugs.report(error, argv)
         return EXIT_BUG
     return 0
+
+
+def _refused(error: RunbookError, argv: Sequence[str]) -> int:
+    from runbook.cli import show
+
+    with contextlib.suppress(OSError):  # nobody can be told; the code says it
+        show.error(error, json="--json" in argv)
+    return exit_code(error)
+
+
+def _of_a_disk(error: Exception) -> RunbookError | None:
+    """What a disk says that does not answer, is full or shut, wherever a look at a file met it: no bug."""
+    from runbook.system import files
+
+    if not isinstance(error, OSError) or error.errno not in files.HINTS:
+        return None
+    if not isinstance(error.filename, str | bytes):
+        return None
+    try:
+        with files.storage_errors(os.fsdecode(error.filename)):
+            raise error
+    except RunbookError as refused:
+        return refused
 
 
 def _speak_utf8() -> None:
@@ -147,7 +169,7 @@ _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
 def _is_output(error: OSError) -> bool:
-    """Whether writing to standard output failed: what fails with files has become one of our errors."""
+    """Whether writing to standard output failed: what fails with a file has its name."""
     return error.errno in _OUTPUT_ERRORS and error.filename is None
 
 

@@ -28,7 +28,7 @@ _LEFTOVER = re.compile(r"\..*\.runbook-(?P<pid>[1-9][0-9]*)-[0-9a-f]{8}\.tmp", r
 
 _SYNCERS = 8
 
-_HINTS = {
+HINTS = {
     errno.ENOSPC: "the disk is full: make room and try again",
     errno.EDQUOT: "the quota is used up: make room and try again",
     errno.EROFS: "the file system is mounted read-only",
@@ -52,7 +52,7 @@ def storage_errors(path: Path | str) -> Iterator[None]:
         raise ExistsError("is there already and is never overwritten", subject=str(path)) from error
     except OSError as error:
         words = os.strerror(error.errno) if error.errno else str(error)
-        raise StorageError(words, subject=str(path), hint=_HINTS.get(error.errno or 0)) from error
+        raise StorageError(words, subject=str(path), hint=HINTS.get(error.errno or 0)) from error
 
 
 def read(path: Path, *, limit_bytes: int) -> bytes:

@@ -60,7 +60,7 @@ def runbooks(workspace: Workspace) -> tuple[str, ...]:
     found: set[str] = set()
     for folder in folders:
         start = workspace.root / folder
-        for here, inner, names in os.walk(start):
+        for here, inner, names in os.walk(start, onerror=_not_listed):
             inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in _SKIPPED)
             if workspace.loose:
                 inner.clear()  # a loose folder is the folder itself, not what happens to lie below it
@@ -69,6 +69,13 @@ def runbooks(workspace: Workspace) -> tuple[str, ...]:
                 if name.endswith(".py") and not name.startswith(".") and _is_regular(path):
                     found.add(path.relative_to(workspace.root).as_posix())
     return tuple(sorted(found))
+
+
+def _not_listed(error: OSError) -> None:
+    """A folder that the disk does not list is not one in which there is nothing."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        with files.storage_errors(str(error.filename)):
+            raise error
 
 
 def _is_regular(path: Path) -> bool:
