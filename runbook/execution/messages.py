@@ -15,8 +15,9 @@ from runbook.execution.failures import Failure
 from runbook.execution.questions import Answer, Question
 
 VERSION = 1
-LIMIT_BYTES = 64 << 10
-"""The longest line that either side reads."""
+LIMIT_BYTES = 60 << 10
+"""The longest line that either side reads. Below `INLINE_BYTES` by more than an event adds: an edited step or
+an answer in a blob would not be read with its line, and an honest record would contradict itself."""
 NAME_LENGTH = 200
 
 Mode = Literal["drive", "watch", "command"]

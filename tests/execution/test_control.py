@@ -498,7 +498,7 @@ def test_a_question_too_long_to_be_sent_takes_nobodys_seat(home: Path) -> None:
     async def scene(on: Stage) -> None:
         on.control.asked(msgspec.structs.replace(QUESTION, words="x" * messages.LIMIT_BYTES))
         alice = await on.terminal()
-        assert "longer than 65536 bytes" in (await alice.hear_until(Told)).words
+        assert "longer than 61440 bytes" in (await alice.hear_until(Told)).words
         on.control.asked(QUESTION)
         assert (await alice.hear_until(Asked)).question == QUESTION
         await alice.leave()
@@ -525,7 +525,7 @@ def test_a_message_without_an_end_is_answered_once_and_its_rest_is_no_message(ho
                 return heard
 
         heard = (await asyncio.to_thread(shout)).splitlines()
-        assert messages.from_supervisor(heard[-1]) == Away(code="format", words="a message above 65536 bytes")
+        assert messages.from_supervisor(heard[-1]) == Away(code="format", words="a message above 61440 bytes")
         bob = await on.terminal("bob@host")  # the seat is free
         await bob.hear_until(Asked)
         await bob.leave()
@@ -693,7 +693,7 @@ def test_the_end_is_told_to_everybody(home: Path) -> None:
 
 
 def test_too_long_a_message_is_not_sent() -> None:
-    with pytest.raises(FormatError, match="longer than 65536 bytes"):
+    with pytest.raises(FormatError, match="longer than 61440 bytes"):
         messages.encode(Told(words="x" * messages.LIMIT_BYTES))
 
 
