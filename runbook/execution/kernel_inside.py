@@ -24,6 +24,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -136,6 +137,20 @@ def _deaf_to_sigint() -> Iterator[None]:
         signal.signal(signal.SIGINT, saved if saved is not None else signal.SIG_DFL)
 
 
+@contextlib.contextmanager
+def _open_to_sigint() -> Iterator[None]:
+    """While a step runs (5). What somebody has executed beside it, on the control channel, is in a thread
+    that hears no signals, and changes nothing of what the step hears."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    saved = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, saved if saved is not None else signal.SIG_DFL)
+
+
 class Shell(ZMQInteractiveShell):  # type: ignore[misc] # ipykernel has no types here
     """Runs the code as it was reviewed (9), and keeps none of its output (7)."""
 
@@ -153,12 +168,20 @@ class Kernel(IPythonKernel):  # type: ignore[misc] # ipykernel has no types here
 
     shell_class = Shell
 
+    def pre_handler_hook(self) -> None:
+        """Nothing: ipykernel lets an interrupt into whatever it handles. Only a step can be interrupted (5);
+        an answer to who takes over would be lost, and between two handlers the kernel itself."""
+
+    def post_handler_hook(self) -> None:
+        """Nothing either."""
+
     async def do_execute(self, *args: Any, cell_meta: Any = None, cell_id: Any = None, **kwargs: Any) -> Any:
         asked = cell_meta.get("runbook", {}) if cell_meta else {}
         facts = sys.modules["_runbook_run"].facts
         facts["step"] = asked.get("step")
         facts["read_only"] = bool(asked.get("read_only"))
-        reply = await super().do_execute(*args, cell_meta=cell_meta, cell_id=cell_id, **kwargs)
+        with _open_to_sigint():
+            reply = await super().do_execute(*args, cell_meta=cell_meta, cell_id=cell_id, **kwargs)
         if _inside.is_fork:
             for stream in _inside.streams:
                 with contextlib.suppress(Exception):

@@ -203,6 +203,41 @@ def test_a_second_supervisor_gets_exactly_what_is_missing_and_learns_how_the_ste
     } == {"late"}
 
 
+_INTERRUPTED_ANSWER = """
+import os, signal, time
+handlers = get_ipython().kernel.shell_handlers
+answer = handlers["kernel_info_request"]
+def interrupted(*words):
+    os.kill(os.getpid(), signal.SIGINT)
+    return answer(*words)
+handlers["kernel_info_request"] = interrupted
+print("x", flush=True)
+time.sleep(0.4)
+"""
+
+
+def test_an_interrupt_that_hits_the_answer_to_who_takes_over_takes_it_from_nobody(home: Path) -> None:
+    story = Takeover(home, _INTERRUPTED_ANSWER)
+
+    async def tell() -> None:
+        await story.die()
+        second = story.second()
+        await second.client.connect(timeout_seconds=10)
+        reply = second.client.outcome(story.message)
+        assert reply is not None
+        assert reply.state == "succeeded"
+        task = asyncio.ensure_future(later(0.3, second.client.interrupt))
+        assert (await second.run("time.sleep(60)")).state == "interrupted"  # a step still can be
+        await task
+        await second.client.shutdown()
+
+    with files.locked(story.spec.lock):
+        try:
+            asyncio.run(asyncio.wait_for(tell(), 60))
+        finally:
+            story.first.process.kill_tree()
+
+
 def test_a_step_that_failed_while_nobody_listened_is_known_to_have_failed(home: Path) -> None:
     story = Takeover(home, "import time; print('x', flush=True); time.sleep(0.8); 1 / 0")
 
