@@ -146,7 +146,8 @@ class Control:
         """Say that the run has ended, and see everybody out: at most a second is given to the slow."""
         self._over = Over(sealed=sealed, failure=None if failure is None else self._discreet(failure))
         for visitor in self._visitors:
-            visitor.say(Head(length=self._length))
+            if visitor.mode != "command":  # who said one thing waits for one answer, and reads no journal
+                visitor.say(Head(length=self._length))
             visitor.say(self._over)
         if self._server is not None:
             self._server.close()

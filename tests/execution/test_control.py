@@ -692,6 +692,20 @@ def test_the_end_is_told_to_everybody(home: Path) -> None:
     asyncio.run(whole())
 
 
+def test_who_still_waits_for_an_answer_at_the_end_hears_of_the_end_and_of_nothing_else(home: Path) -> None:
+    async def scene(on: Stage) -> None:
+        on.ear.looks_into = asyncio.Event()
+        other = await on.terminal("carol@host", "command")
+        await other.hear_until(Welcome)
+        await other.say(Confirm(principal="carol@example.com", signature=""))
+        on.control.grew(12)
+        await on.control.over(sealed=True, failure=None)
+        assert await other.hear() == Over(sealed=True)
+        await other.leave()
+
+    play(scene, home / "run")
+
+
 def test_too_long_a_message_is_not_sent() -> None:
     with pytest.raises(FormatError, match="longer than 61440 bytes"):
         messages.encode(Told(words="x" * messages.LIMIT_BYTES))
