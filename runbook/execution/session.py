@@ -51,6 +51,7 @@ __all__ = ["Driver", "Event", "Result", "Session", "StepResult", "attach", "comm
 
 _HELLO_SECONDS = 30
 _CONFIRM_SECONDS = 90  # longer than the supervisor looks into it (`aside`)
+_FULL_SECONDS = 2  # a house full of callers who say nothing is not full for long
 _CTRL_C_SECONDS = 0.3
 _READ_BYTES = 64 << 10
 
@@ -251,10 +252,18 @@ class Session:
 def attach(execution: Path, *, who: str, watch: bool = False, take: bool = False) -> Session:
     """Visit a run that lives. `watch` only looks; `take` takes the driving over from another visitor.
 
-    Raises NotFoundError when no supervisor runs there, LockBusy when somebody else drives and not `take`.
+    Raises NotFoundError when no supervisor runs there, LockBusy when somebody else drives and not `take`,
+    UnavailableError when too many are there, also after two seconds.
     """
-    connection = _meet(execution, Hello(who=who, mode="watch" if watch else "drive", take=take))
-    return Session(execution, connection, watches=watch)
+    hello = Hello(who=who, mode="watch" if watch else "drive", take=take)
+    until = clock.monotonic_ns() + int(_FULL_SECONDS * 1e9)
+    while True:
+        try:
+            return Session(execution, _meet(execution, hello), watches=watch)
+        except UnavailableError:
+            if clock.monotonic_ns() > until:
+                raise
+        clock.sleep(0.1)
 
 
 def confirm(

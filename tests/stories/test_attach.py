@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import socket
 import sys
 import textwrap
 import time
@@ -20,8 +21,10 @@ from runbook.evidence.events import Event
 from runbook.evidence.folder import ExecutionFolder, executions_below
 from runbook.evidence.journal import read_journal
 from runbook.execution import lease
+from runbook.execution.control import MOST_CONNECTIONS
 from runbook.execution.questions import Choice, Question
-from tests.execution.staging import Script, Stage, until
+from runbook.execution.session import attach
+from tests.execution.staging import Script, Stage, script, until
 from tests.program import program
 
 Factory = pytest.TempPathFactory
@@ -52,6 +55,21 @@ class Leaver(Script):
         super().show(event)
         if event.kind == self._leave_at:
             raise KeyboardInterrupt
+
+
+def test_who_comes_into_a_house_full_of_silence_is_let_in_by_and_by_without_asking_again(
+    stage: Stage,
+) -> None:
+    execution = stage.plan(QUESTIONS, unattended=False)
+    with contextlib.ExitStack() as callers:
+        with stage.start(execution):
+            pass  # it waits at its first question
+        place = lease.read(ExecutionFolder(execution)).socket
+        for _ in range(MOST_CONNECTIONS + 1):
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.connect(place)
+        with attach(execution, who="alice@here") as session:
+            assert session.drive(script("run", "run")).outcome == "succeeded"
 
 
 class Desk:
