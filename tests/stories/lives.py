@@ -352,7 +352,13 @@ def journal_says(kind: str, step: str = "") -> Moment:
 
 def spool_holds(words: str) -> Moment:
     """The moment when the kernel has published these words, journaled or not."""
-    return lambda folder: any(words.encode() in path.read_bytes() for path in folder.spool.glob("*.spool"))
+
+    def holds(folder: ExecutionFolder) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # the run has ended, and its spool is cleared away
+            return any(words.encode() in path.read_bytes() for path in folder.spool.glob("*.spool"))
+        return False
+
+    return holds
 
 
 # In the order in which they come. The last ones are short: what is struck may be over by then, which is fine.
