@@ -163,7 +163,7 @@ def test_a_limit_of_the_system_says_which_command_raises_it(tmp_path: Path) -> N
             watcher.close()
 
     assert refused.value.message == "the system allows no more inotify instances"
-    assert refused.value.hint == "sudo sysctl fs.inotify.max_user_instances=1024"
+    assert refused.value.hint == "`sudo sysctl fs.inotify.max_user_instances=1024`"
 
 
 @pytest.mark.parametrize("kind", [lambda: Polling(least_seconds=0.05), Observed], ids=["polling", "observed"])
@@ -215,4 +215,4 @@ def test_a_watchdog_without_that_reader_is_said_with_the_one_to_install(
     monkeypatch.delattr(inotify_c, "InotifyFD")
     with pytest.raises(UnavailableError, match="not known here") as caught:
         Native()
-    assert caught.value.hint == 'python -m pip install "watchdog>=7.1,<8"'
+    assert caught.value.hint == '`python -m pip install "watchdog>=7.1,<8"`'
